@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/function.h"
 #include "base/result.h"
 
 namespace millstream::http {
