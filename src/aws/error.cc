@@ -20,7 +20,9 @@ ServiceError Server(std::string_view code, std::string message, int http_status)
 }  // namespace
 
 ServiceError SerializationException(std::string message) {
-  return Client("SerializationException", std::move(message));
+  ServiceError error = Client("SerializationException", std::move(message));
+  error.message_member = "Message";
+  return error;
 }
 
 ServiceError ValidationException(std::string message) {

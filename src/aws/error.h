@@ -21,6 +21,9 @@ struct ServiceError {
   std::string message;  // empty: the answer has no message member
   int http_status = 400;
   Fault fault = Fault::kClient;
+  // How the answer spells the member of the text; a few models and SerializationException say
+  // "Message". Of static storage.
+  std::string_view message_member = "message";
   // Modelled members beside the message (DynamoDB's CancellationReasons), or null: an instance of
   // the error's structure. Its message member, if any, is not used; `message` is.
   const ShapeSchema* shape = nullptr;
@@ -38,7 +41,6 @@ inline tl::unexpected<ServiceError> FailCall(ServiceError error) {
 // Errors of the front door; texts and status as AWS gives them.
 
 // The body does not parse or a member has the wrong type. Without text where AWS gives none.
-// Its text travels as `Message`, all others' as `message`.
 ServiceError SerializationException(std::string message = "");
 // A constraint of the model does not hold ("1 validation error detected: ...").
 ServiceError ValidationException(std::string message);

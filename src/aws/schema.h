@@ -96,9 +96,9 @@ struct ShapeSchema {
   // Constraints: value of numbers; length of strings (UTF-16 units), blobs, lists and maps.
   int64_t min = kNoMin;
   int64_t max = kNoMax;
-  std::string_view pattern;                      // as the model writes it, for messages
-  uint16_t pattern_index = kNoPattern;           // into ServiceSchema::patterns
-  std::span<const std::string_view> enum_values;
+  std::string_view pattern = {};        // as the model writes it, for messages
+  uint16_t pattern_index = kNoPattern;  // into ServiceSchema::patterns
+  std::span<const std::string_view> enum_values = {};
   // kList and kMap
   const ShapeSchema* element = nullptr;  // of a list; the value of a map
   const ShapeSchema* key = nullptr;
@@ -106,8 +106,8 @@ struct ShapeSchema {
   const MapAccess* map = nullptr;
   bool flattened = false;  // XML and query lists
   // kStructure
-  std::span<const MemberSchema> members;  // in the model's order
-  std::span<const uint16_t> by_name;      // indexes into `members`, sorted by name
+  std::span<const MemberSchema> members = {};  // in the model's order
+  std::span<const uint16_t> by_name = {};      // indexes into `members`, sorted by name
   const StructureAccess* structure = nullptr;
   uint32_t present_offset = 0;  // of the uint32_t mask of required members that were on the wire
   bool has_required = false;
@@ -134,11 +134,8 @@ struct OperationSchema {
   std::string_view http_method;
   std::string_view http_uri;
   std::span<const ErrorSchema* const> errors;
-  // Of an event stream output: the union of events, the member of the output that carries it and
-  // the one event that is not an exception. Null or empty otherwise.
-  const ShapeSchema* events = nullptr;
-  std::string_view events_member;
-  std::string_view event_name;
+  // Of an event stream output: the one event that is not an exception. Empty and null otherwise.
+  std::string_view event_name = {};
   const ShapeSchema* event = nullptr;
 };
 
