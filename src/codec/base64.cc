@@ -1,0 +1,246 @@
+#include "codec/base64.h"
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "codec/cpu.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace millstream::codec {
+namespace {
+
+constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr uint8_t kStop = 0xff;
+
+constexpr std::array<uint8_t, 256> kSextets = [] {
+  std::array<uint8_t, 256> sextets{};
+  sextets.fill(kStop);
+  for (uint8_t i = 0; i < 64; ++i) sextets[static_cast<uint8_t>(kAlphabet[i])] = i;
+  return sextets;
+}();
+
+// Twelve bits as two characters.
+constexpr std::array<char[2], 4096> kPairs = [] {
+  std::array<char[2], 4096> pairs{};
+  for (std::size_t i = 0; i < 4096; ++i) {
+    pairs[i][0] = kAlphabet[i >> 6];
+    pairs[i][1] = kAlphabet[i & 63];
+  }
+  return pairs;
+}();
+
+uint8_t Sextet(char c) { return kSextets[static_cast<uint8_t>(c)]; }
+
+#if defined(__x86_64__)
+
+// Both kernels follow W. Mula's method: classify and translate by nibble with byte shuffles, pack
+// six-bit fields with multiply-adds.
+
+// Encodes 24 bytes a turn while 28 can be read; returns the bytes consumed.
+__attribute__((target("avx2"))) std::size_t EncodeAvx2(const char* from, std::size_t size,
+                                                       char* out) {
+  const __m256i spread =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10));
+  const __m256i shift = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(65, 71, -4, -4, -4, -4, -4, -4, -4, -4, -4, -4, -19, -16, 0, 0));
+  std::size_t done = 0;
+  for (; size - done >= 28; done += 24, out += 32) {
+    const __m256i in = _mm256_shuffle_epi8(
+        _mm256_inserti128_si256(
+            _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + done))),
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + done + 12)), 1),
+        spread);
+    const __m256i odd = _mm256_mulhi_epu16(_mm256_and_si256(in, _mm256_set1_epi32(0x0fc0fc00)),
+                                           _mm256_set1_epi32(0x04000040));
+    const __m256i even = _mm256_mullo_epi16(_mm256_and_si256(in, _mm256_set1_epi32(0x003f03f0)),
+                                            _mm256_set1_epi32(0x01000010));
+    const __m256i sextets = _mm256_or_si256(odd, even);
+    const __m256i range = _mm256_sub_epi8(_mm256_subs_epu8(sextets, _mm256_set1_epi8(51)),
+                                          _mm256_cmpgt_epi8(sextets, _mm256_set1_epi8(25)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out),
+                        _mm256_add_epi8(sextets, _mm256_shuffle_epi8(shift, range)));
+  }
+  return done;
+}
+
+// Decodes whole groups of 4 characters up to about the first that is not of the alphabet, 32 and
+// then 16 characters a turn, as long as full vectors may be read and stored. The rest, stopping
+// included, is for the scalar code.
+__attribute__((target("avx2"))) std::size_t DecodeAvx2(const char* text, std::size_t size,
+                                                       char* out, std::size_t room) {
+  const __m128i low_classes_128 = _mm_setr_epi8(0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
+                                                0x11, 0x11, 0x13, 0x1a, 0x1b, 0x1b, 0x1b, 0x1a);
+  const __m128i high_classes_128 = _mm_setr_epi8(0x10, 0x10, 0x01, 0x02, 0x04, 0x08, 0x04, 0x08,
+                                                 0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10);
+  const __m128i shift_128 = _mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
+  const __m128i pack_128 = _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
+  const __m256i low_classes = _mm256_broadcastsi128_si256(low_classes_128);
+  const __m256i high_classes = _mm256_broadcastsi128_si256(high_classes_128);
+  const __m256i shift = _mm256_broadcastsi128_si256(shift_128);
+  const __m256i pack = _mm256_broadcastsi128_si256(pack_128);
+  const __m256i slash = _mm256_set1_epi8(0x2f);
+
+  std::size_t at = 0;
+  while (size - at >= 32 && room >= 32) {
+    const __m256i in = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text + at));
+    const __m256i high = _mm256_and_si256(_mm256_srli_epi32(in, 4), slash);
+    const __m256i low = _mm256_and_si256(in, slash);
+    if (!_mm256_testz_si256(_mm256_shuffle_epi8(low_classes, low),
+                            _mm256_shuffle_epi8(high_classes, high))) {
+      break;
+    }
+    const __m256i roll =
+        _mm256_shuffle_epi8(shift, _mm256_add_epi8(_mm256_cmpeq_epi8(in, slash), high));
+    const __m256i sextets = _mm256_add_epi8(in, roll);
+    const __m256i words =
+        _mm256_madd_epi16(_mm256_maddubs_epi16(sextets, _mm256_set1_epi32(0x01400140)),
+                          _mm256_set1_epi32(0x00011000));
+    const __m256i packed = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(words, pack),
+                                                       _mm256_setr_epi32(0, 1, 2, 4, 5, 6, -1, -1));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), packed);
+    at += 32;
+    out += 24;
+    room -= 24;
+  }
+  while (size - at >= 16 && room >= 16) {
+    const __m128i in = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + at));
+    const __m128i slash_128 = _mm_set1_epi8(0x2f);
+    const __m128i high = _mm_and_si128(_mm_srli_epi32(in, 4), slash_128);
+    const __m128i low = _mm_and_si128(in, slash_128);
+    if (!_mm_testz_si128(_mm_shuffle_epi8(low_classes_128, low),
+                         _mm_shuffle_epi8(high_classes_128, high))) {
+      break;
+    }
+    const __m128i roll =
+        _mm_shuffle_epi8(shift_128, _mm_add_epi8(_mm_cmpeq_epi8(in, slash_128), high));
+    const __m128i words =
+        _mm_madd_epi16(_mm_maddubs_epi16(_mm_add_epi8(in, roll), _mm_set1_epi32(0x01400140)),
+                       _mm_set1_epi32(0x00011000));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_shuffle_epi8(words, pack_128));
+    at += 16;
+    out += 12;
+    room -= 12;
+  }
+  return at;
+}
+
+#endif
+
+}  // namespace
+
+namespace scalar {
+
+char* Base64Encode(std::string_view bytes, char* out) {
+  const auto* from = reinterpret_cast<const uint8_t*>(bytes.data());
+  std::size_t left = bytes.size();
+  for (; left >= 3; left -= 3, from += 3, out += 4) {
+    const uint32_t group = uint32_t{from[0]} << 16 | uint32_t{from[1]} << 8 | from[2];
+    std::memcpy(out, kPairs[group >> 12], 2);
+    std::memcpy(out + 2, kPairs[group & 4095], 2);
+  }
+  if (left == 0) return out;
+  const uint32_t group = uint32_t{from[0]} << 16 | (left == 2 ? uint32_t{from[1]} << 8 : 0);
+  std::memcpy(out, kPairs[group >> 12], 2);
+  out[2] = left == 2 ? kAlphabet[group >> 6 & 63] : '=';
+  out[3] = '=';
+  return out + 4;
+}
+
+Base64Run Base64DecodeUntil(std::string_view text, char* out, std::size_t room) {
+  using End = Base64Run::End;
+  std::size_t at = 0;
+  std::size_t written = 0;
+  for (; text.size() - at >= 4; at += 4, written += 3) {
+    const uint8_t a = Sextet(text[at]), b = Sextet(text[at + 1]), c = Sextet(text[at + 2]),
+                  d = Sextet(text[at + 3]);
+    if (((a | b | c | d) & 0xc0) != 0) break;
+    if (room - written < 3) return {End::kNoRoom, at, written};
+    const uint32_t group = uint32_t{a} << 18 | uint32_t{b} << 12 | uint32_t{c} << 6 | uint32_t{d};
+    out[written] = static_cast<char>(group >> 16);
+    out[written + 1] = static_cast<char>(group >> 8);
+    out[written + 2] = static_cast<char>(group);
+  }
+
+  std::size_t partial = 0;  // characters of the last group
+  uint32_t bits = 0;
+  while (at + partial < text.size() && Sextet(text[at + partial]) != kStop) {
+    bits = bits << 6 | Sextet(text[at + partial++]);
+  }
+  const std::size_t stop = at + partial;
+  const auto pads_at = [&](std::size_t i) { return i < text.size() && text[i] == '='; };
+  if (partial == 0) return {pads_at(stop) ? End::kBadValue : End::kStopped, stop, written};
+  if (partial == 1) return {End::kBadValue, stop, written};
+
+  const std::size_t padding = 4 - partial;
+  const std::size_t bytes = partial - 1;
+  for (std::size_t i = 0; i < padding; ++i) {
+    if (!pads_at(stop + i)) return {End::kBadValue, stop, written};
+  }
+  if ((bits & (partial == 2 ? 0xfu : 0x3u)) != 0) return {End::kBadValue, stop, written};
+  if (room - written < bytes) return {End::kNoRoom, at, written};
+  bits <<= 6 * padding;
+  out[written++] = static_cast<char>(bits >> 16);
+  if (bytes == 2) out[written++] = static_cast<char>(bits >> 8);
+  return {End::kStopped, stop + padding, written};
+}
+
+}  // namespace scalar
+
+char* Base64Encode(std::string_view bytes, char* out) {
+#if defined(__x86_64__)
+  if (bytes.size() >= 28 && CpuHasAvx2()) {
+    const std::size_t done = EncodeAvx2(bytes.data(), bytes.size(), out);
+    bytes.remove_prefix(done);
+    out += done / 3 * 4;
+  }
+#endif
+  return scalar::Base64Encode(bytes, out);
+}
+
+std::string Base64Encode(std::string_view bytes) {
+  std::string text(Base64EncodedSize(bytes.size()), '\0');
+  Base64Encode(bytes, text.data());
+  return text;
+}
+
+Base64Run Base64DecodeUntil(std::string_view text, char* out, std::size_t room) {
+  std::size_t done = 0;
+#if defined(__x86_64__)
+  if (text.size() >= 16 && CpuHasAvx2()) done = DecodeAvx2(text.data(), text.size(), out, room);
+#endif
+  const std::size_t bytes = done / 4 * 3;
+  Base64Run run = scalar::Base64DecodeUntil(text.substr(done), out + bytes, room - bytes);
+  run.consumed += done;
+  run.written += bytes;
+  return run;
+}
+
+std::optional<std::size_t> Base64DecodedSize(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::size_t size = text.size() / 4 * 3;
+  if (!text.empty() && text.back() == '=') --size;
+  if (text.size() >= 2 && text[text.size() - 2] == '=') --size;
+  return size;
+}
+
+std::optional<std::size_t> Base64Decode(std::string_view text, char* out) {
+  const std::optional<std::size_t> size = Base64DecodedSize(text);
+  if (!size) return std::nullopt;
+  const Base64Run run = Base64DecodeUntil(text, out, *size);
+  if (run.end != Base64Run::End::kStopped || run.consumed != text.size()) return std::nullopt;
+  return run.written;
+}
+
+std::optional<std::string> Base64Decode(std::string_view text) {
+  const std::optional<std::size_t> size = Base64DecodedSize(text);
+  if (!size) return std::nullopt;
+  std::string bytes(*size, '\0');
+  if (!Base64Decode(text, bytes.data())) return std::nullopt;
+  return bytes;
+}
+
+}  // namespace millstream::codec
