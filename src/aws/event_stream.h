@@ -22,7 +22,7 @@ void AppendEvent(Protocol protocol, std::string_view event_name, const ShapeSche
 void AppendEncodedEvent(Protocol protocol, std::string_view event_name, std::string_view payload,
                         base::Buffer& into);
 
-// :message-type exception, :exception-type `error.code`, payload {"message": ...}.
+// :message-type exception, :exception-type `error.code`, payload as of an error answer.
 void AppendException(Protocol protocol, const ServiceError& error, base::Buffer& into);
 
 }  // namespace millstream::aws

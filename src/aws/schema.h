@@ -93,7 +93,7 @@ struct MemberSchema {
 struct ShapeSchema {
   std::string_view name;
   Kind kind;
-  // Constraints: value of numbers; length of strings (UTF-16 units), blobs, lists and maps.
+  // Constraints: value of numbers; length of strings (code points), blobs, lists and maps.
   int64_t min = kNoMin;
   int64_t max = kNoMax;
   std::string_view pattern = {};        // as the model writes it, for messages
