@@ -4,6 +4,10 @@
 # *_test.cc, fuzz targets `<folder>_<name>_fuzz` of its *_fuzz.cc. New files need no edit.
 # Fuzz targets: with MILLSTREAM_FUZZ they are libFuzzer programs; otherwise each becomes a test that
 # replays tests/corpus/<folder>_<name>/ through the same entry point.
+# Targets `unit_tests` and `fuzzers` are all of them together.
+add_custom_target(unit_tests)
+add_custom_target(fuzzers)
+
 function(millstream_layer folder)
   cmake_parse_arguments(ARG "" "" "LAYERS;LIBS;TEST_LIBS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
@@ -39,6 +43,7 @@ function(millstream_layer folder)
                                MILLSTREAM_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+    add_dependencies(unit_tests ${name}_test)
   endif()
 
   foreach(fuzzer ${fuzzers})
@@ -49,10 +54,12 @@ function(millstream_layer folder)
       add_executable(${target} ${fuzzer})
       target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${target})
     else()
       add_executable(${target} ${fuzzer} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cc)
       add_test(NAME fuzz_${corpus}
                COMMAND ${target} ${CMAKE_SOURCE_DIR}/tests/corpus/${corpus})
+      add_dependencies(unit_tests ${target})
     endif()
     target_link_libraries(${target} PRIVATE ms_${name})
   endforeach()
