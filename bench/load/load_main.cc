@@ -43,7 +43,7 @@ struct Options {
   int connections = 8;
   double seconds = 3;
   double warmup = 0.5;
-  double rate = 0;  // requests per second; 0: closed loop
+  double rate = 0;                       // requests per second; 0: closed loop
   std::string workload = "put_records";  // put_records, put_record, call (--target, --body-file)
   std::string encoding = "json";         // json, cbor
   int records = 500;
@@ -118,11 +118,11 @@ std::string SignedRequest(const Options& options, const std::string& target,
                           "\nx-amz-date:" + stamp + "\nx-amz-target:" + target + "\n\n" +
                           signed_headers + "\n" + Sha256Hex(body);
   std::string scope = std::string(date) + "/" + options.region + "/kinesis/aws4_request";
-  std::string to_sign = std::string("AWS4-HMAC-SHA256\n") + stamp + "\n" + scope + "\n" +
-                        Sha256Hex(canonical);
-  std::string key = Hmac(Hmac(Hmac(Hmac("AWS4" + options.secret_key, date), options.region),
-                              "kinesis"),
-                         "aws4_request");
+  std::string to_sign =
+      std::string("AWS4-HMAC-SHA256\n") + stamp + "\n" + scope + "\n" + Sha256Hex(canonical);
+  std::string key =
+      Hmac(Hmac(Hmac(Hmac("AWS4" + options.secret_key, date), options.region), "kinesis"),
+           "aws4_request");
   std::string signature_bytes = Hmac(key, to_sign);
   std::string signature =
       Hex(reinterpret_cast<const unsigned char*>(signature_bytes.data()), signature_bytes.size());
@@ -131,9 +131,9 @@ std::string SignedRequest(const Options& options, const std::string& target,
                      "\r\nUser-Agent: Boto3/1.43.11 md/Botocore#1.43.11 ua/2.1 os/linux#6.1 "
                      "md/arch#x86_64 lang/python#3.11.7 md/pyimpl#CPython m/Z,b,e cfg/retry-mode#"
                      "legacy Botocore/1.43.11\r\nX-Amz-Date: " +
-                     stamp + "\r\nAuthorization: AWS4-HMAC-SHA256 Credential=" +
-                     options.access_key + "/" + scope + ", SignedHeaders=" + signed_headers +
-                     ", Signature=" + signature +
+                     stamp +
+                     "\r\nAuthorization: AWS4-HMAC-SHA256 Credential=" + options.access_key + "/" +
+                     scope + ", SignedHeaders=" + signed_headers + ", Signature=" + signature +
                      "\r\namz-sdk-invocation-id: 3ccf6f2a-3f0e-4b7c-9c0a-5f1f6d9f6a11\r\n"
                      "amz-sdk-request: attempt=1\r\nContent-Length: " +
                      std::to_string(body.size()) + "\r\n\r\n";
@@ -328,9 +328,8 @@ class ResponseReader {
   void ParseHead() {
     status_ = std::atoi(head_.c_str() + 9);
     std::string lower = head_;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
-      return static_cast<char>(std::tolower(c));
-    });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (lower.find("transfer-encoding: chunked") != std::string::npos) {
       state_ = State::kChunkSize;
       return;
@@ -351,7 +350,7 @@ struct Connection {
   int fd = -1;
   std::string_view request;  // of which `sent` bytes are out
   size_t sent = 0;
-  int64_t started_ns = 0;    // sent, or scheduled when --rate is given
+  int64_t started_ns = 0;  // sent, or scheduled when --rate is given
   bool busy = false;
   bool want_write = false;
   ResponseReader reader;
@@ -402,8 +401,8 @@ class Load {
   void BuildRequests() {
     std::mt19937_64 random(42);
     bool put = options_.workload != "call";
-    std::string content_type = options_.encoding == "cbor" ? "application/x-amz-cbor-1.1"
-                                                           : "application/x-amz-json-1.1";
+    std::string content_type =
+        options_.encoding == "cbor" ? "application/x-amz-cbor-1.1" : "application/x-amz-json-1.1";
     int count = put ? std::max(1, std::min(options_.bodies, options_.connections)) : 1;
     for (int i = 0; i < count; ++i) {
       std::string body, target;
@@ -542,7 +541,8 @@ class Load {
         "{\"requests\": %llu, \"failed\": %llu, \"seconds\": %.3f, \"requests_per_s\": %.1f, "
         "\"records_per_s\": %.1f, \"request_body_bytes\": %zu, \"body_bytes_per_s\": %.0f, "
         "\"response_bytes_per_s\": %.0f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, "
-        "\"max_us\": %.1f, \"server_cpu_us_per_request\": %.3f, \"server_cpu_ns_per_record\": %.1f, "
+        "\"max_us\": %.1f, \"server_cpu_us_per_request\": %.3f, \"server_cpu_ns_per_record\": "
+        "%.1f, "
         "\"server_rss_kb\": %lld}\n",
         static_cast<unsigned long long>(done_), static_cast<unsigned long long>(failed_), seconds,
         done / seconds, done * records / seconds, body_bytes_,
@@ -566,19 +566,17 @@ class Load {
 
 Options Parse(int argc, char** argv) {
   Options options;
-  std::map<std::string, int*> ints = {{"--port", &options.port},
-                                      {"--connections", &options.connections},
-                                      {"--records", &options.records},
-                                      {"--payload", &options.payload},
-                                      {"--bodies", &options.bodies},
-                                      {"--server-pid", &options.server_pid}};
+  std::map<std::string, int*> ints = {
+      {"--port", &options.port},       {"--connections", &options.connections},
+      {"--records", &options.records}, {"--payload", &options.payload},
+      {"--bodies", &options.bodies},   {"--server-pid", &options.server_pid}};
   std::map<std::string, double*> doubles = {
       {"--seconds", &options.seconds}, {"--warmup", &options.warmup}, {"--rate", &options.rate}};
   std::map<std::string, std::string*> strings = {
-      {"--workload", &options.workload},   {"--encoding", &options.encoding},
-      {"--stream", &options.stream},       {"--access-key", &options.access_key},
+      {"--workload", &options.workload},     {"--encoding", &options.encoding},
+      {"--stream", &options.stream},         {"--access-key", &options.access_key},
       {"--secret-key", &options.secret_key}, {"--region", &options.region},
-      {"--target", &options.target},       {"--body-file", &options.body_file}};
+      {"--target", &options.target},         {"--body-file", &options.body_file}};
   for (int i = 1; i < argc; ++i) {
     std::string name = argv[i];
     if (name == "--no-check") {

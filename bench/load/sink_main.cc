@@ -46,8 +46,10 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--port") == 0) port = std::atoi(argv[i + 1]);
     if (std::strcmp(argv[i], "--bytes") == 0) bytes = std::strtoull(argv[i + 1], nullptr, 10);
   }
-  std::string answer = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\n"
-                       "Content-Length: " + std::to_string(bytes) + "\r\n\r\n";
+  std::string answer =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\n"
+      "Content-Length: " +
+      std::to_string(bytes) + "\r\n\r\n";
   answer.append(bytes, 'x');
 
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
