@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "aws/arn.h"
 #include "aws/generated/kinesis.h"
 #include "base/logging.h"
 #include "codec/cbor.h"
@@ -166,27 +167,18 @@ aws::Outcome<PageAnswer> AnswerRead(streams::StreamRegistry& registry, PendingRe
 
 }  // namespace
 
-std::optional<streams::StreamKeyView> ParseStreamArn(std::string_view arn) {
-  // arn:PARTITION:kinesis:REGION:ACCOUNT:stream/NAME
-  std::string_view parts[5];
-  for (std::string_view& part : parts) {
-    auto colon = arn.find(':');
-    if (colon == std::string_view::npos) return std::nullopt;
-    part = arn.substr(0, colon);
-    arn.remove_prefix(colon + 1);
-  }
+std::optional<streams::StreamKeyView> ParseStreamArn(std::string_view text) {
   constexpr std::string_view kResource = "stream/";
-  if (parts[0] != "arn" || parts[2] != "kinesis" || !arn.starts_with(kResource)) {
-    return std::nullopt;
-  }
-  std::string_view name = arn.substr(kResource.size());
+  aws::ArnView arn;
+  if (!aws::ParseArn(text, arn) || arn.service != "kinesis") return std::nullopt;
+  if (!arn.resource.starts_with(kResource)) return std::nullopt;
+  std::string_view name = arn.resource.substr(kResource.size());
   if (name.empty() || name.find('/') != std::string_view::npos) return std::nullopt;
-  return streams::StreamKeyView(parts[4], parts[3], name);
+  return streams::StreamKeyView(arn.account, arn.region, name);
 }
 
-std::string StreamArn(const aws::Call& call, const streams::StreamKey& key) {
-  return "arn:" + call.partition + ":kinesis:" + key.region + ":" + key.account + ":stream/" +
-         key.name;
+std::string StreamArn(const streams::StreamKey& key) {
+  return aws::FormatStreamArn(key.region, key.account, key.name);
 }
 
 std::string EncodeChildShards(const streams::StreamState& state,
@@ -261,7 +253,7 @@ bool FastPath::TryPut(const aws::Call& call, const http::Request& request, bool 
   }
   if (call.authorizer != nullptr &&
       call.authorizer->Authorize(call, single ? "kinesis:PutRecord" : "kinesis:PutRecords",
-                                 StreamArn(call, stream->key()))) {
+                                 StreamArn(stream->key()))) {
     return false;
   }
 
@@ -323,8 +315,8 @@ void FastPath::ReadPage(const aws::Call& call, std::string_view token, std::opti
         " under account " + position->stream.account + " does not exist"));
   }
   if (call.authorizer != nullptr) {
-    if (auto denied = call.authorizer->Authorize(call, "kinesis:GetRecords",
-                                                 StreamArn(call, stream->key()))) {
+    if (auto denied =
+            call.authorizer->Authorize(call, "kinesis:GetRecords", StreamArn(stream->key()))) {
       return refuse(std::move(*denied));
     }
   }

@@ -44,11 +44,11 @@ class FastPath {
   streams::StreamRegistry& registry_;
 };
 
-// "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME" in parts; nullopt when it is no stream's ARN.
-std::optional<streams::StreamKeyView> ParseStreamArn(std::string_view arn);
+// A view of the stream that an ARN names, without allocating; nullopt when it is no stream's ARN.
+std::optional<streams::StreamKeyView> ParseStreamArn(std::string_view text);
 
 // The ARN of a stream for policies and answers.
-std::string StreamArn(const aws::Call& call, const streams::StreamKey& key);
+std::string StreamArn(const streams::StreamKey& key);
 
 // The encoded ChildShards member of a page at the end of its shard; empty when there are none.
 std::string EncodeChildShards(const streams::StreamState& state,

@@ -238,45 +238,46 @@ PageAnswer MakePageAnswer(RecordPage page, bool cbor,
   return answer;
 }
 
-Bytes EncodeSubscribeEvent(const RecordPage& page, std::size_t first, std::size_t last, bool cbor,
-                           std::string_view continuation, int64_t millis_behind,
+Bytes EncodeSubscribeEvent(const RecordPage& page, bool cbor, std::string_view continuation,
                            std::string_view children) {
-  CHECK(first <= last && last <= page.records.size());
   RecordRowWriter writer(page, cbor);
   std::size_t rows = 0;
-  for (std::size_t i = first; i < last; ++i) rows += writer.RowSize(page.records[i]) + 1;
+  for (const RecordView& record : page.records) rows += writer.RowSize(record) + 1;
   Buffer out(rows + 256 + children.size());
   if (cbor) {
-    CborWriter(out)
-        .BeginMap(3u + (children.empty() ? 0 : 1))
-        .Text("Records")
-        .BeginArray(last - first);
+    CborWriter head(out);
+    head.BeginMap(2u + (continuation.empty() ? 0 : 1) + (children.empty() ? 0 : 1));
+    head.Text("Records").BeginArray(page.records.size());
   } else {
     out.Append(R"({"Records":[)");
   }
   char* at = out.Room(rows);
   char* end = at;
-  for (std::size_t i = first; i < last; ++i) {
-    if (!cbor && i > first) *end++ = ',';
+  for (std::size_t i = 0; i < page.records.size(); ++i) {
+    if (!cbor && i > 0) *end++ = ',';
     end = writer.WriteRow(page.records[i], end);
   }
   out.Commit(static_cast<std::size_t>(end - at));
   if (cbor) {
     CborWriter tail(out);
-    tail.Text("ContinuationSequenceNumber").Text(continuation);
-    tail.Text("MillisBehindLatest").Int(millis_behind);
+    if (!continuation.empty()) tail.Text("ContinuationSequenceNumber").Text(continuation);
+    tail.Text("MillisBehindLatest").Int(page.millis_behind);
     if (!children.empty()) tail.Text("ChildShards").Raw(children);
-  } else {
-    out.Append(R"(],"ContinuationSequenceNumber":")");
-    out.Append(continuation);
-    out.Append(R"(","MillisBehindLatest":)");
-    out.Append(std::to_string(millis_behind));
-    if (!children.empty()) {
-      out.Append(R"(,"ChildShards":)");
-      out.Append(children);
-    }
-    out.Append('}');
+    return std::move(out).Share();
   }
+  out.Append(']');
+  if (!continuation.empty()) {
+    out.Append(R"(,"ContinuationSequenceNumber":")");
+    out.Append(continuation);
+    out.Append('"');
+  }
+  out.Append(R"(,"MillisBehindLatest":)");
+  out.Append(std::to_string(page.millis_behind));
+  if (!children.empty()) {
+    out.Append(R"(,"ChildShards":)");
+    out.Append(children);
+  }
+  out.Append('}');
   return std::move(out).Share();
 }
 

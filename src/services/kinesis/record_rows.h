@@ -46,9 +46,9 @@ PageAnswer MakePageAnswer(streams::RecordPage page, bool cbor,
                           const std::optional<std::string>& next_iterator,
                           std::string_view children);
 
-// The payload of one SubscribeToShardEvent: records [first, last) of the page.
-base::Bytes EncodeSubscribeEvent(const streams::RecordPage& page, std::size_t first,
-                                 std::size_t last, bool cbor, std::string_view continuation,
-                                 int64_t millis_behind, std::string_view children);
+// The payload of one SubscribeToShardEvent. `continuation` is empty at the end of the shard, where
+// `children` tells how to go on: the KCL takes exactly one of the two (DataRetrievalUtil.java).
+base::Bytes EncodeSubscribeEvent(const streams::RecordPage& page, bool cbor,
+                                 std::string_view continuation, std::string_view children);
 
 }  // namespace millstream::services::kinesis
