@@ -96,6 +96,11 @@ const char* FindJsonStringStop(const char* at, const char* end);
 // wrong; a lone surrogate is wrong too. `to` is then undefined.
 [[nodiscard]] bool UnescapeJson(std::string_view raw, std::string& to);
 
+namespace internal {
+// The end of the number at `at` by JSON's grammar, or nullptr if there is none.
+const char* JsonNumberEnd(const char* at, const char* end);
+}  // namespace internal
+
 namespace scalar {
 const char* FindJsonStringStop(const char* at, const char* end);
 }  // namespace scalar

@@ -19,11 +19,12 @@ namespace internal {
 struct JsonNode {
   enum class Kind : uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
+  bool hidden = false;         // a later member of the same object has the same name
+  uint32_t span = 1;           // nodes of this value with all its children
   const char* text = nullptr;  // of strings (unescaped) and numbers (as written)
-  std::size_t size = 0;        // of the text; number of elements or members
+  std::size_t size = 0;        // of the text; number of elements or visible members
   const char* key = nullptr;   // when it is the value of a member
-  uint32_t key_size = 0;
-  uint32_t next = 0;  // index of the first node behind this value and its children
+  std::size_t key_size = 0;
 };
 }  // namespace internal
 
@@ -85,8 +86,10 @@ class JsonValue::Iterator {
 
  private:
   friend class JsonValue;
-  explicit Iterator(const internal::JsonNode* node) : node_(node) {}
+  Iterator(const internal::JsonNode* node, const internal::JsonNode* end)
+      : node_(node), end_(end) {}
   const internal::JsonNode* node_;
+  const internal::JsonNode* end_;
 };
 
 // A parsed JSON text, immutable. Owns all that its values show; the text itself may go away.
