@@ -175,6 +175,16 @@ Status RealFileSystem::SyncDirectory(const std::string& path) {
   return {};
 }
 
+Status RealFileSystem::SyncAll(const std::string& path) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return FailErrno("opening directory", path, errno);
+  int result = ::syncfs(fd);
+  int error_number = errno;
+  ::close(fd);
+  if (result != 0) return FailErrno("syncing the file system of", path, error_number);
+  return {};
+}
+
 Result<uint64_t> RealFileSystem::FreeBytes(const std::string& path) {
   struct statvfs st {};
   if (::statvfs(path.c_str(), &st) != 0) return FailErrno("reading free space of", path, errno);

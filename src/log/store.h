@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,18 +13,12 @@
 #include "base/file_system.h"
 #include "base/function.h"
 #include "base/result.h"
+#include "log/log_id.h"
 #include "log/metrics.h"
+#include "log/record_batch.h"
+#include "log/segment.h"
 
 namespace millstream::log {
-
-// Names a log for ever: never used again after deletion. Chosen by the caller (the catalog).
-struct LogId {
-  uint64_t value = 0;
-  friend auto operator<=>(const LogId&, const LogId&) = default;
-};
-
-// Position of a record in its log: 0, 1, 2 ... without gaps.
-using Offset = int64_t;
 
 enum class Durability {
   kSync,      // acknowledged when on disk
@@ -36,21 +29,17 @@ struct StoreOptions {
   std::string directory;
   Durability durability = Durability::kSync;
   int64_t interval_ms = 1000;
-  uint64_t wal_file_bytes = 256u << 20;  // pre-written and recycled
-  int wal_files_min = 2;
+  uint64_t wal_file_bytes = 256u << 20;  // pre-written (ahead of use) and recycled; multiple of 4 KiB
+  // Files of the write-ahead log, as many as the segments' builder lags behind. When all are full,
+  // appends wait in the queue.
+  int wal_files_max = 4;
   uint64_t segment_bytes_max = 256u << 20;
   int64_t segment_age_ms_max = 3'600'000;   // so that retention can unlink whole segments
+  // A log's batches go to its segment when so many bytes wait, or its WAL file is to be used again.
+  uint64_t segment_flush_bytes = 4u << 20;
   uint64_t tail_cache_bytes_max = 256u << 20;  // recent batches of all logs kept for readers
   uint64_t append_queue_bytes_max = 256u << 20;  // above it appends fail with kResourceExhausted
   int reader_threads = 2;
-};
-
-// A batch as it goes in: one Kafka RecordBatch v2 (docs/internals/segment-format.md) whose
-// baseOffset field is still zero; the store stamps it (the CRC does not cover it).
-struct Batch {
-  base::Buffer bytes;
-  int32_t record_count = 0;
-  int64_t max_timestamp_ms = 0;
 };
 
 struct Append {
@@ -60,15 +49,6 @@ struct Append {
   // Runs on the writer thread or, with kInterval, inside FlushInline(); must be short. Called
   // exactly once, in append order for each log.
   base::Function<void(base::Result<Offset>)> done;
-};
-
-// A batch as it comes out: whole, verified (CRC), baseOffset stamped.
-struct StoredBatch {
-  base::Bytes bytes;
-  Offset base_offset = 0;
-  int32_t record_count = 0;
-  int64_t max_timestamp_ms = 0;
-  Offset next_offset() const { return base_offset + record_count; }
 };
 
 struct LogState {
@@ -105,21 +85,22 @@ class Store {
   virtual base::Status Delete(LogId log) = 0;
   virtual std::vector<LogId> List() const = 0;
 
-  // Accepts all batches or none: none when one of the logs is unknown, deleted, sealed or the queue
-  // is full; then the failure is returned and no `done` is called. Assigns offsets in the order of
-  // the calls; never blocks on I/O. Contents of `appends` are moved from on success.
+  // Accepts all batches or none: none when one of the logs is unknown or deleted (kNotFound), the
+  // store is sealed, stopping or out of disk space (kUnavailable), a batch is larger than a WAL file
+  // (kInvalidArgument) or the queue is full (kResourceExhausted); then the failure is returned and
+  // no `done` is called. Assigns offsets in the order of the calls; never blocks on I/O. Contents of
+  // `appends` are moved from on success. The CRC in each batch must be right: recovery relies on it.
   virtual base::Status AppendAll(std::span<Append> appends) = 0;
 
-  // With kInterval: writes what was accepted and runs the callbacks, on the calling thread; loops
-  // call it once per turn (Loop::AddTurnEndHook). With kSync: nothing to do.
+  // Loops call it once per turn (Loop::AddTurnEndHook). With kSync it wakes the writer for what the
+  // turn appended: one wake-up per turn, one group per turn. With kInterval it writes what was
+  // accepted and runs the callbacks, on the calling thread.
+  // A thread that calls it promises to call it after each AppendAll; its appends may wait for that.
+  // The appends of threads that never call it go to the writer thread at once.
   virtual void FlushInline() = 0;
 
   virtual base::Result<LogState> State(LogId log) const = 0;
 
-  struct ReadLimits {
-    std::size_t bytes_max = 1u << 20;   // at least one batch is returned if there is one
-    int32_t records_max = 10'000;       // stops after the batch that reaches it
-  };
   // Batches from the one that holds `from` on, as far as memory has them without I/O; nullopt when
   // the first must come from disk: then use ReadAsync. Empty at the durable end.
   // kExpired when `from` is older than start_offset, kInvalidArgument beyond the end.
