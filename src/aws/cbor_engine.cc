@@ -1,6 +1,7 @@
 #include "aws/cbor_engine.h"
 
-#include <cmath>
+#include <algorithm>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -351,8 +352,10 @@ std::string_view CborEngine::content_type() const {
 }
 
 void CborEngine::AddHeaders(http::Response& response) const {
-  response.headers.Add("content-type", content_type());
-  if (protocol_ == Protocol::kRpcV2Cbor) response.headers.Add("smithy-protocol", "rpc-v2-cbor");
+  response.headers.AppendLines(protocol_ == Protocol::kRpcV2Cbor
+                                   ? "content-type: application/cbor\r\n"
+                                     "smithy-protocol: rpc-v2-cbor\r\n"
+                                   : "content-type: application/x-amz-cbor-1.1\r\n");
 }
 
 Outcome<Instance> CborEngine::DecodeInput(const OperationSchema& operation,

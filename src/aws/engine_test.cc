@@ -129,7 +129,7 @@ TEST(EngineTest, KinesisCborTimestampsAreTaggedIntegerMilliseconds) {
   kinesis::Record record;
   record.approximate_arrival_timestamp = 1441215410867;
   const std::string body = Encode(kCbor, kinesis::shapes::kRecord, &record);
-  EXPECT_NE(body.find(std::string_view("\xc1\x1b\0\0\1\x4f\x8e\xf0\xb2\xb3", 10)),
+  EXPECT_NE(body.find(std::string_view("\xc1\x1b\x00\x00\x01\x4f\x8f\x21\xf2\xb3", 10)),
             std::string::npos);
   const auto& shape = kinesis::shapes::kGetShardIteratorInput;
   using Input = kinesis::GetShardIteratorInput;

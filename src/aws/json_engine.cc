@@ -251,6 +251,12 @@ void WriteStructure(JsonWriter& json, const ShapeSchema& shape, const void* valu
 
 }  // namespace
 
+void JsonEngine::AddHeaders(http::Response& response) const {
+  response.headers.AppendLines(protocol_ == Protocol::kJson10
+                                   ? "content-type: application/x-amz-json-1.0\r\n"
+                                   : "content-type: application/x-amz-json-1.1\r\n");
+}
+
 std::string_view JsonEngine::content_type() const {
   return protocol_ == Protocol::kJson10 ? "application/x-amz-json-1.0"
                                         : "application/x-amz-json-1.1";
@@ -282,7 +288,7 @@ void JsonEngine::EncodeShape(const ShapeSchema& shape, const void* value,
 void JsonEngine::EncodeOutput(const OperationSchema& operation, const void* output,
                               http::Response& response) const {
   response.status = 200;
-  response.headers.Add("content-type", content_type());
+  AddHeaders(response);
   if (!operation.has_output) return;
   base::Buffer body;
   EncodeShape(*operation.output, output, body);
@@ -292,7 +298,7 @@ void JsonEngine::EncodeOutput(const OperationSchema& operation, const void* outp
 void JsonEngine::EncodeError(const ServiceSchema* service, const ServiceError& error,
                              http::Response& response) const {
   response.status = error.http_status;
-  response.headers.Add("content-type", content_type());
+  AddHeaders(response);
   base::Buffer body;
   JsonWriter json(body);
   json.BeginObject();

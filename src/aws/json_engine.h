@@ -22,6 +22,8 @@ class JsonEngine final : public Engine {
   Outcome<Instance> DecodeShape(const ShapeSchema& shape, base::Bytes body) const override;
 
  private:
+  void AddHeaders(http::Response& response) const;
+
   const Protocol protocol_;
 };
 

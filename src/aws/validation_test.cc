@@ -74,9 +74,9 @@ TEST(ValidationTest, LengthsCountCharactersNotBytes) {
 }
 
 TEST(ValidationTest, PathsOfRecordsAndBlobs) {
-  const std::string data((10'485'760 + 1 + 2) / 3 * 4 - 2, 'A');  // 10,485,761 bytes
+  const std::string data = std::string(10'485'761 / 3 * 4 + 3, 'A') + "=";  // 10,485,761 bytes
   EXPECT_EQ(Message("PutRecords", R"({"StreamName":"s","Records":[{"PartitionKey":"a","Data":""},
-                    {"PartitionKey":"","Data":")" + data + R"(==","ExplicitHashKey":""}]})"),
+                    {"PartitionKey":"","Data":")" + data + R"(","ExplicitHashKey":""}]})"),
             "3 validation errors detected: Value 'java.nio.HeapByteBuffer[pos=0 lim=10485761 "
             "cap=10485761]' at 'records.2.member.data' failed to satisfy constraint: Member must "
             "have length less than or equal to 10485760; Value '' at "
