@@ -82,8 +82,8 @@ class Parser {
       SkipBlanks();
       if (!Take(':')) return Expected("':'");
       SkipBlanks();
-      value.members.emplace_back(std::move(name), PolicyJson());
-      if (!Value(value.members.back().second, depth + 1)) return false;
+      value.members.push_back({std::move(name), PolicyJson()});
+      if (!Value(value.members.back().value, depth + 1)) return false;
       SkipBlanks();
       if (Take('}')) return true;
       if (!Take(',')) return Expected("',' or '}'");

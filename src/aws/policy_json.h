@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -13,15 +12,21 @@
 namespace millstream::aws {
 
 struct PolicyJson {
+  struct Member;
   enum class Kind : uint8_t { kNull, kBool, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
   bool boolean = false;
   uint32_t offset = 0;  // of the first character in the document
   std::string text;     // of a string, unescaped; of a number or boolean, as written
-  std::vector<PolicyJson> items;                              // of an array
-  std::vector<std::pair<std::string, PolicyJson>> members;    // of an object, in order
+  std::vector<PolicyJson> items;    // of an array
+  std::vector<Member> members;      // of an object, in order
 
   const PolicyJson* Find(std::string_view name) const;  // null when missing
+};
+
+struct PolicyJson::Member {
+  std::string name;
+  PolicyJson value;
 };
 
 // At most 256 KiB, 16 levels; duplicate member names are an error.
