@@ -33,9 +33,24 @@ constexpr std::array<char[2], 4096> kPairs = [] {
   return pairs;
 }();
 
+// A character's six bits at its place in a group of four; kBadGroup for all other bytes.
+constexpr uint32_t kBadGroup = 0x80000000;
+constexpr auto kPlaces = [] {
+  std::array<std::array<uint32_t, 256>, 4> places{};
+  for (std::size_t place = 0; place < 4; ++place) {
+    for (std::size_t c = 0; c < 256; ++c) {
+      places[place][c] =
+          kSextets[c] == kStop ? kBadGroup : uint32_t{kSextets[c]} << (18 - 6 * place);
+    }
+  }
+  return places;
+}();
+
 uint8_t Sextet(char c) { return kSextets[static_cast<uint8_t>(c)]; }
 
 #if defined(__x86_64__)
+
+#define MS_AVX2_INLINE __attribute__((target("avx2"), always_inline)) inline
 
 // Both kernels follow W. Mula's method: classify and translate by nibble with byte shuffles, pack
 // six-bit fields with multiply-adds.
@@ -67,60 +82,90 @@ __attribute__((target("avx2"))) std::size_t EncodeAvx2(const char* from, std::si
   return done;
 }
 
-// Decodes whole groups of 4 characters up to about the first that is not of the alphabet, 32 and
-// then 16 characters a turn, as long as full vectors may be read and stored. The rest, stopping
+struct DecodeTables {
+  __m256i low_classes;
+  __m256i high_classes;
+  __m256i shift;
+  __m256i pack;
+};
+
+MS_AVX2_INLINE DecodeTables MakeDecodeTables() {
+  return {
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
+                                                0x11, 0x11, 0x13, 0x1a, 0x1b, 0x1b, 0x1b, 0x1a)),
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0x10, 0x10, 0x01, 0x02, 0x04, 0x08, 0x04, 0x08,
+                                                0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10)),
+      _mm256_broadcastsi128_si256(
+          _mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0)),
+      _mm256_broadcastsi128_si256(
+          _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1))};
+}
+
+// Non-zero bytes where a character is not of the alphabet; `sextets` gets the values of the others.
+MS_AVX2_INLINE __m256i Classify(const DecodeTables& tables, __m256i in, __m256i& sextets) {
+  const __m256i slash = _mm256_set1_epi8(0x2f);
+  const __m256i high = _mm256_and_si256(_mm256_srli_epi32(in, 4), slash);
+  const __m256i low = _mm256_and_si256(in, slash);
+  const __m256i roll =
+      _mm256_shuffle_epi8(tables.shift, _mm256_add_epi8(_mm256_cmpeq_epi8(in, slash), high));
+  sextets = _mm256_add_epi8(in, roll);
+  return _mm256_and_si256(_mm256_shuffle_epi8(tables.low_classes, low),
+                          _mm256_shuffle_epi8(tables.high_classes, high));
+}
+
+// Twelve bytes in the low part of each lane.
+MS_AVX2_INLINE __m256i PackLanes(const DecodeTables& tables, __m256i sextets) {
+  const __m256i words = _mm256_madd_epi16(
+      _mm256_maddubs_epi16(sextets, _mm256_set1_epi32(0x01400140)), _mm256_set1_epi32(0x00011000));
+  return _mm256_shuffle_epi8(words, tables.pack);
+}
+
+MS_AVX2_INLINE void Store24(__m256i lanes, char* out) {
+  _mm256_storeu_si256(
+      reinterpret_cast<__m256i*>(out),
+      _mm256_permutevar8x32_epi32(lanes, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7)));
+}
+
+MS_AVX2_INLINE __m256i Load32(const char* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+
+// Decodes whole groups of 4 characters up to about the first that is not of the alphabet, 64, 32
+// and then 16 characters a turn, as long as full vectors may be read and stored. The rest, stopping
 // included, is for the scalar code.
 __attribute__((target("avx2"))) std::size_t DecodeAvx2(const char* text, std::size_t size,
                                                        char* out, std::size_t room) {
-  const __m128i low_classes_128 = _mm_setr_epi8(0x15, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
-                                                0x11, 0x11, 0x13, 0x1a, 0x1b, 0x1b, 0x1b, 0x1a);
-  const __m128i high_classes_128 = _mm_setr_epi8(0x10, 0x10, 0x01, 0x02, 0x04, 0x08, 0x04, 0x08,
-                                                 0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10);
-  const __m128i shift_128 = _mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
-  const __m128i pack_128 = _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
-  const __m256i low_classes = _mm256_broadcastsi128_si256(low_classes_128);
-  const __m256i high_classes = _mm256_broadcastsi128_si256(high_classes_128);
-  const __m256i shift = _mm256_broadcastsi128_si256(shift_128);
-  const __m256i pack = _mm256_broadcastsi128_si256(pack_128);
-  const __m256i slash = _mm256_set1_epi8(0x2f);
-
+  const DecodeTables tables = MakeDecodeTables();
   std::size_t at = 0;
+  while (size - at >= 64 && room >= 56) {
+    __m256i first;
+    __m256i second;
+    const __m256i bad = _mm256_or_si256(Classify(tables, Load32(text + at), first),
+                                        Classify(tables, Load32(text + at + 32), second));
+    if (!_mm256_testz_si256(bad, bad)) break;
+    Store24(PackLanes(tables, first), out);
+    Store24(PackLanes(tables, second), out + 24);
+    at += 64;
+    out += 48;
+    room -= 48;
+  }
   while (size - at >= 32 && room >= 32) {
-    const __m256i in = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text + at));
-    const __m256i high = _mm256_and_si256(_mm256_srli_epi32(in, 4), slash);
-    const __m256i low = _mm256_and_si256(in, slash);
-    if (!_mm256_testz_si256(_mm256_shuffle_epi8(low_classes, low),
-                            _mm256_shuffle_epi8(high_classes, high))) {
-      break;
-    }
-    const __m256i roll =
-        _mm256_shuffle_epi8(shift, _mm256_add_epi8(_mm256_cmpeq_epi8(in, slash), high));
-    const __m256i sextets = _mm256_add_epi8(in, roll);
-    const __m256i words =
-        _mm256_madd_epi16(_mm256_maddubs_epi16(sextets, _mm256_set1_epi32(0x01400140)),
-                          _mm256_set1_epi32(0x00011000));
-    const __m256i packed = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(words, pack),
-                                                       _mm256_setr_epi32(0, 1, 2, 4, 5, 6, -1, -1));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), packed);
+    __m256i sextets;
+    const __m256i bad = Classify(tables, Load32(text + at), sextets);
+    if (!_mm256_testz_si256(bad, bad)) break;
+    Store24(PackLanes(tables, sextets), out);
     at += 32;
     out += 24;
     room -= 24;
   }
   while (size - at >= 16 && room >= 16) {
-    const __m128i in = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + at));
-    const __m128i slash_128 = _mm_set1_epi8(0x2f);
-    const __m128i high = _mm_and_si128(_mm_srli_epi32(in, 4), slash_128);
-    const __m128i low = _mm_and_si128(in, slash_128);
-    if (!_mm_testz_si128(_mm_shuffle_epi8(low_classes_128, low),
-                         _mm_shuffle_epi8(high_classes_128, high))) {
-      break;
-    }
-    const __m128i roll =
-        _mm_shuffle_epi8(shift_128, _mm_add_epi8(_mm_cmpeq_epi8(in, slash_128), high));
-    const __m128i words =
-        _mm_madd_epi16(_mm_maddubs_epi16(_mm_add_epi8(in, roll), _mm_set1_epi32(0x01400140)),
-                       _mm_set1_epi32(0x00011000));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_shuffle_epi8(words, pack_128));
+    __m256i sextets;
+    const __m256i in =
+        _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(text + at)));
+    const __m128i bad = _mm256_castsi256_si128(Classify(tables, in, sextets));
+    if (!_mm_testz_si128(bad, bad)) break;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                     _mm256_castsi256_si128(PackLanes(tables, sextets)));
     at += 16;
     out += 12;
     room -= 12;
@@ -128,6 +173,7 @@ __attribute__((target("avx2"))) std::size_t DecodeAvx2(const char* text, std::si
   return at;
 }
 
+#undef MS_AVX2_INLINE
 #endif
 
 }  // namespace
@@ -155,14 +201,14 @@ Base64Run Base64DecodeUntil(std::string_view text, char* out, std::size_t room) 
   std::size_t at = 0;
   std::size_t written = 0;
   for (; text.size() - at >= 4; at += 4, written += 3) {
-    const uint8_t a = Sextet(text[at]), b = Sextet(text[at + 1]), c = Sextet(text[at + 2]),
-                  d = Sextet(text[at + 3]);
-    if (((a | b | c | d) & 0xc0) != 0) break;
+    const auto* group = reinterpret_cast<const uint8_t*>(text.data() + at);
+    const uint32_t bits =
+        kPlaces[0][group[0]] | kPlaces[1][group[1]] | kPlaces[2][group[2]] | kPlaces[3][group[3]];
+    if ((bits & kBadGroup) != 0) break;
     if (room - written < 3) return {End::kNoRoom, at, written};
-    const uint32_t group = uint32_t{a} << 18 | uint32_t{b} << 12 | uint32_t{c} << 6 | uint32_t{d};
-    out[written] = static_cast<char>(group >> 16);
-    out[written + 1] = static_cast<char>(group >> 8);
-    out[written + 2] = static_cast<char>(group);
+    out[written] = static_cast<char>(bits >> 16);
+    out[written + 1] = static_cast<char>(bits >> 8);
+    out[written + 2] = static_cast<char>(bits);
   }
 
   std::size_t partial = 0;  // characters of the last group

@@ -194,7 +194,7 @@ std::string_view CborReader::ReadStringOf(CborType type, const char* otherwise) 
   return joined == nullptr ? first : std::string_view(*joined);
 }
 
-std::string_view CborReader::ReadText() {
+std::string_view CborReader::ReadLongText() {
   return ReadStringOf(CborType::kText, "expected a CBOR text string");
 }
 

@@ -78,7 +78,10 @@ class CborReader {
 
   // Typed reads; another type is a failure. Views point into the input; a string of several chunks
   // is joined in memory that the reader keeps.
-  std::string_view ReadText();  // not checked for UTF-8
+  std::string_view ReadText() {  // not checked for UTF-8
+    std::string_view value;
+    return TakeShort(0x60, value) ? value : ReadLongText();
+  }
   std::string_view ReadBytes();
   int64_t ReadInt64();  // a failure if it does not fit, and for floats
   uint64_t ReadUint64();
@@ -103,6 +106,16 @@ class CborReader {
   bool AtEnd() const { return at_ == end_; }
 
  private:
+  // Strings of up to 23 bytes, which nearly all keys are.
+  bool TakeShort(uint8_t major, std::string_view& value) {
+    if (at_ == end_ || failure_ != nullptr) return false;
+    const auto size = static_cast<std::size_t>(static_cast<uint8_t>(*at_) ^ major);
+    if (size >= 24 || static_cast<std::size_t>(end_ - at_) <= size) return false;
+    value = {at_ + 1, size};
+    at_ += 1 + size;
+    return true;
+  }
+  std::string_view ReadLongText();
   bool ReadValueHead(CborHead& head);  // passes over tags
   std::string_view ReadStringOf(CborType type, const char* otherwise);
   void SkipAt(int depth);

@@ -1,7 +1,5 @@
 #include "codec/uint128.h"
 
-#include <cstring>
-
 #include "codec/big_endian.h"
 
 namespace millstream::codec {
@@ -34,16 +32,31 @@ inline uint64_t DivideByTo19(uint64_t high, uint64_t low, uint64_t& remainder) {
   return quotient;
 }
 
-// Eight digits, zeros in front included, computed side by side in one register.
-inline void Write8(uint32_t value, char* out) {
+constexpr uint64_t kAsciiZeros = 0x3030303030303030;
+
+// The eight digits of a value below 10^8, the first one in the low byte, computed side by side.
+inline uint64_t Digits8(uint32_t value) {
   const uint64_t high = value / 10000;
   const uint64_t low = value % 10000;
   const uint64_t fours = high | low << 32;
   const uint64_t hundreds = ((fours * 10486) >> 20) & 0x0000007f0000007f;
   const uint64_t twos = hundreds | (fours - hundreds * 100) << 16;
   const uint64_t tens = ((twos * 103) >> 10) & 0x000f000f000f000f;
-  const uint64_t digits = tens | (twos - tens * 10) << 8;
-  StoreLittleEndian<uint64_t>(out, digits | 0x3030303030303030);
+  return tens | (twos - tens * 10) << 8;
+}
+
+// Eight digits, zeros in front included.
+inline char* Write8(uint32_t value, char* out) {
+  StoreLittleEndian<uint64_t>(out, Digits8(value) | kAsciiZeros);
+  return out + 8;
+}
+
+// One to eight digits; stores eight bytes all the same.
+inline char* WriteUpTo8(uint32_t value, char* out) {
+  const uint64_t digits = Digits8(value);
+  const int zeros = __builtin_ctzll(digits | uint64_t{1} << 56) / 8;
+  StoreLittleEndian<uint64_t>(out, (digits | kAsciiZeros) >> (8 * zeros));
+  return out + 8 - zeros;
 }
 
 // Nineteen digits, zeros in front included.
@@ -53,9 +66,8 @@ inline char* Write19(uint64_t value, char* out) {
   out[0] = static_cast<char>('0' + top / 100);
   out[1] = static_cast<char>('0' + top / 10 % 10);
   out[2] = static_cast<char>('0' + top % 10);
-  Write8(static_cast<uint32_t>(rest / kTo8), out + 3);
-  Write8(static_cast<uint32_t>(rest % kTo8), out + 11);
-  return out + 19;
+  out = Write8(static_cast<uint32_t>(rest / kTo8), out + 3);
+  return Write8(static_cast<uint32_t>(rest % kTo8), out);
 }
 
 // Digits without zeros in front; the value is below 2^128.
@@ -69,9 +81,29 @@ char* Write128(Uint128 value, char* out) {
   return Write19(low_digits, out);
 }
 
+// Eight characters as a number, or false when one is no digit.
+inline bool Read8(const char* from, uint64_t& value) {
+  const uint64_t text = LoadLittleEndian<uint64_t>(from);
+  // Adding 6 to a nibble above 9 carries; the high nibbles must all be 3.
+  if (((text & 0xf0f0f0f0f0f0f0f0) | ((text + 0x0606060606060606) & 0xf0f0f0f0f0f0f0f0) >> 4) !=
+      0x3333333333333333) {
+    return false;
+  }
+  uint64_t digits = text & 0x0f0f0f0f0f0f0f0f;
+  digits = (digits * 10 + (digits >> 8)) & 0x00ff00ff00ff00ff;
+  digits = (digits * 100 + (digits >> 16)) & 0x0000ffff0000ffff;
+  value = (digits * 10000 + (digits >> 32)) & 0xffffffff;
+  return true;
+}
+
 // The value of up to 19 digits; false when another character occurs.
 bool ReadDigits(std::string_view text, uint64_t& value) {
   value = 0;
+  for (; text.size() >= 8; text.remove_prefix(8)) {
+    uint64_t part;
+    if (!Read8(text.data(), part)) return false;
+    value = value * kTo8 + part;
+  }
   for (const char c : text) {
     const auto digit = static_cast<uint8_t>(c - '0');
     if (digit > 9) return false;
@@ -104,14 +136,15 @@ constexpr uint64_t kPowers[20] = {1ull,
 }  // namespace
 
 char* FormatUint64(uint64_t value, char* out) {
-  char digits[20];
-  const uint64_t above = value / kTo19;  // 0 or 1
-  digits[0] = static_cast<char>('0' + above);
-  Write19(value - above * kTo19, digits + 1);
-  std::size_t zeros = 0;
-  while (zeros < 19 && digits[zeros] == '0') ++zeros;
-  std::memcpy(out, digits + zeros, 20 - zeros);
-  return out + (20 - zeros);
+  if (value < kTo8) return WriteUpTo8(static_cast<uint32_t>(value), out);
+  if (value < kTo16) {
+    out = WriteUpTo8(static_cast<uint32_t>(value / kTo8), out);
+    return Write8(static_cast<uint32_t>(value % kTo8), out);
+  }
+  out = WriteUpTo8(static_cast<uint32_t>(value / kTo16), out);
+  const uint64_t rest = value % kTo16;
+  out = Write8(static_cast<uint32_t>(rest / kTo8), out);
+  return Write8(static_cast<uint32_t>(rest % kTo8), out);
 }
 
 char* FormatUint128(Uint128 value, char* out) { return Write128(value, out); }

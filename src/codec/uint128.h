@@ -30,7 +30,7 @@ inline constexpr std::size_t kUint192DigitsMax = 58;
 
 // These write the shortest decimal text (at most ...DigitsMax characters) and return its end.
 // `out` has room for ...DigitsMax characters.
-char* FormatUint64(uint64_t value, char* out);  // at most 20 characters
+char* FormatUint64(uint64_t value, char* out);  // room for 20 characters
 char* FormatUint128(Uint128 value, char* out);
 char* FormatUint192(const Uint192& value, char* out);
 std::string ToDecimal(Uint128 value);
