@@ -46,8 +46,6 @@ constexpr auto kPlaces = [] {
   return places;
 }();
 
-uint8_t Sextet(char c) { return kSextets[static_cast<uint8_t>(c)]; }
-
 #if defined(__x86_64__)
 
 #define MS_AVX2_INLINE __attribute__((target("avx2"), always_inline)) inline
@@ -211,27 +209,29 @@ Base64Run Base64DecodeUntil(std::string_view text, char* out, std::size_t room) 
     out[written + 2] = static_cast<char>(bits);
   }
 
-  std::size_t partial = 0;  // characters of the last group
-  uint32_t bits = 0;
-  while (at + partial < text.size() && Sextet(text[at + partial]) != kStop) {
-    bits = bits << 6 | Sextet(text[at + partial++]);
-  }
-  const std::size_t stop = at + partial;
+  // The last group: its characters of the alphabet, the padding, and nothing left over.
+  const auto sextet_at = [&](std::size_t i) -> uint32_t {
+    return i < text.size() ? kSextets[static_cast<uint8_t>(text[i])] : kStop;
+  };
   const auto pads_at = [&](std::size_t i) { return i < text.size() && text[i] == '='; };
-  if (partial == 0) return {pads_at(stop) ? End::kBadValue : End::kStopped, stop, written};
-  if (partial == 1) return {End::kBadValue, stop, written};
-
-  const std::size_t padding = 4 - partial;
-  const std::size_t bytes = partial - 1;
-  for (std::size_t i = 0; i < padding; ++i) {
-    if (!pads_at(stop + i)) return {End::kBadValue, stop, written};
+  const uint32_t a = sextet_at(at);
+  if (a == kStop) return {pads_at(at) ? End::kBadValue : End::kStopped, at, written};
+  const uint32_t b = sextet_at(at + 1);
+  if (b == kStop) return {End::kBadValue, at + 1, written};
+  const uint32_t c = sextet_at(at + 2);
+  if (c == kStop) {
+    if (!pads_at(at + 2) || !pads_at(at + 3) || (b & 0xf) != 0) {
+      return {End::kBadValue, at + 2, written};
+    }
+    if (room - written < 1) return {End::kNoRoom, at, written};
+    out[written] = static_cast<char>(a << 2 | b >> 4);
+    return {End::kStopped, at + 4, written + 1};
   }
-  if ((bits & (partial == 2 ? 0xfu : 0x3u)) != 0) return {End::kBadValue, stop, written};
-  if (room - written < bytes) return {End::kNoRoom, at, written};
-  bits <<= 6 * padding;
-  out[written++] = static_cast<char>(bits >> 16);
-  if (bytes == 2) out[written++] = static_cast<char>(bits >> 8);
-  return {End::kStopped, stop + padding, written};
+  if (!pads_at(at + 3) || (c & 0x3) != 0) return {End::kBadValue, at + 3, written};
+  if (room - written < 2) return {End::kNoRoom, at, written};
+  out[written] = static_cast<char>(a << 2 | b >> 4);
+  out[written + 1] = static_cast<char>(b << 4 | c >> 2);
+  return {End::kStopped, at + 4, written + 2};
 }
 
 }  // namespace scalar

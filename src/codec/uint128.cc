@@ -1,5 +1,8 @@
 #include "codec/uint128.h"
 
+#include <array>
+#include <cstring>
+
 #include "codec/big_endian.h"
 
 namespace millstream::codec {
@@ -37,7 +40,7 @@ constexpr uint64_t kAsciiZeros = 0x3030303030303030;
 // The eight digits of a value below 10^8, the first one in the low byte, computed side by side.
 inline uint64_t Digits8(uint32_t value) {
   const uint64_t high = value / 10000;
-  const uint64_t low = value % 10000;
+  const uint64_t low = value - high * 10000;
   const uint64_t fours = high | low << 32;
   const uint64_t hundreds = ((fours * 10486) >> 20) & 0x0000007f0000007f;
   const uint64_t twos = hundreds | (fours - hundreds * 100) << 16;
@@ -59,15 +62,23 @@ inline char* WriteUpTo8(uint32_t value, char* out) {
   return out + 8 - zeros;
 }
 
+constexpr auto kThreeDigits = [] {
+  std::array<std::array<char, 4>, 1000> digits{};
+  for (std::size_t i = 0; i < 1000; ++i) {
+    digits[i] = {static_cast<char>('0' + i / 100), static_cast<char>('0' + i / 10 % 10),
+                 static_cast<char>('0' + i % 10), 0};
+  }
+  return digits;
+}();
+
 // Nineteen digits, zeros in front included.
 inline char* Write19(uint64_t value, char* out) {
-  const auto top = static_cast<uint32_t>(value / kTo16);
-  const uint64_t rest = value % kTo16;
-  out[0] = static_cast<char>('0' + top / 100);
-  out[1] = static_cast<char>('0' + top / 10 % 10);
-  out[2] = static_cast<char>('0' + top % 10);
-  out = Write8(static_cast<uint32_t>(rest / kTo8), out + 3);
-  return Write8(static_cast<uint32_t>(rest % kTo8), out);
+  const uint64_t top = value / kTo16;
+  const uint64_t rest = value - top * kTo16;
+  const uint64_t middle = rest / kTo8;
+  std::memcpy(out, kThreeDigits[top].data(), 4);  // the fourth is overwritten
+  Write8(static_cast<uint32_t>(middle), out + 3);
+  return Write8(static_cast<uint32_t>(rest - middle * kTo8), out + 11);
 }
 
 // Digits without zeros in front; the value is below 2^128.
@@ -141,10 +152,12 @@ char* FormatUint64(uint64_t value, char* out) {
     out = WriteUpTo8(static_cast<uint32_t>(value / kTo8), out);
     return Write8(static_cast<uint32_t>(value % kTo8), out);
   }
-  out = WriteUpTo8(static_cast<uint32_t>(value / kTo16), out);
-  const uint64_t rest = value % kTo16;
-  out = Write8(static_cast<uint32_t>(rest / kTo8), out);
-  return Write8(static_cast<uint32_t>(rest % kTo8), out);
+  const uint64_t top = value / kTo16;
+  const uint64_t rest = value - top * kTo16;
+  const uint64_t middle = rest / kTo8;
+  out = WriteUpTo8(static_cast<uint32_t>(top), out);
+  out = Write8(static_cast<uint32_t>(middle), out);
+  return Write8(static_cast<uint32_t>(rest - middle * kTo8), out);
 }
 
 char* FormatUint128(Uint128 value, char* out) { return Write128(value, out); }
