@@ -29,12 +29,21 @@ struct SequenceNumber {
   std::string ToString() const;
   // nullopt when the text is no number, of another version, or impossible (index or date too high).
   static std::optional<SequenceNumber> Parse(std::string_view decimal);
+  // The same, but tells the older layouts (0 and 1) too, of which only shard and times are read:
+  // AWS answers them differently from nonsense. Small numbers count as version 0.
+  struct Versioned;
+  static std::optional<Versioned> ParseAnyVersion(std::string_view decimal);
 
   // As numbers: shard creation first, then shard index mod 16, record index, arrival, shard index.
   friend std::strong_ordering operator<=>(const SequenceNumber& a, const SequenceNumber& b) {
     return a.ToNumber() <=> b.ToNumber();
   }
   friend bool operator==(const SequenceNumber&, const SequenceNumber&) = default;
+};
+
+struct SequenceNumber::Versioned {
+  int version = 2;
+  SequenceNumber number;
 };
 
 // The arrival second inside the sequence number of a record. Never the second of the shard's
@@ -63,10 +72,9 @@ class SequenceNumberWriter {
   uint32_t shard_index_;
   int64_t arrival_s_;
   uint64_t index_;
-  // The number in base 10^19, least significant first; and the digits of the highest part.
+  // The number in base 10^19: its two lower parts, and the digits of the highest.
   uint64_t low_ = 0;
   uint64_t middle_ = 0;
-  uint64_t high_ = 0;
   char high_text_[18];
 };
 

@@ -16,7 +16,8 @@ struct ShardId {
   // Writes exactly kTextSize characters and returns their end.
   char* Format(char* out) const;
   std::string ToString() const;
-  // Accepts what AWS accepts: "shardId-000000000003", "shardId-3", "3".
+  // Accepts what AWS accepts: "shardId-000000000003", "shardId-3", "anything-3", "3"; numbers below
+  // 2^31.
   static std::optional<ShardId> Parse(std::string_view text);
 
   friend auto operator<=>(const ShardId&, const ShardId&) = default;
