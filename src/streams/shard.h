@@ -55,9 +55,13 @@ class Shard {
   bool TryBeginRead(int64_t now_ns);
   void ChargeRead(int64_t bytes, int64_t now_ns);
 
-  // Set when no append can follow any more. Readers at the durable end are at the end of the shard
+  // True when no append can follow any more. Readers at the durable end are at the end of the shard
   // once the log has nothing undurable left.
   bool closed() const;
+
+  // Calls `closing` once when the shard closes; returns 0, having called nothing, when it has.
+  uint64_t OnClosing(std::shared_ptr<base::Function<void()>> closing);
+  void ForgetClosing(uint64_t waiter);
 
  private:
   friend class Stream;
@@ -67,6 +71,7 @@ class Shard {
   const HashKeyRange range_;
   const int64_t created_s_;
   const log::LogId log_;
+  const bool quotas_enforced_;
 
   mutable std::mutex mutex_;
   bool closed_ = false;         // guarded by mutex_

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "streams/resharding.h"
 #include "streams/shard.h"
 #include "streams/shard_iterator.h"
 #include "streams/stream_key.h"
@@ -73,7 +74,13 @@ struct StreamState {
   std::map<std::string, std::string> tags;
   std::string policy;
   std::vector<int64_t> shard_count_updates_ms;  // of the last 24 hours
-  int64_t mode_updated_ms = 0;
+  std::vector<int64_t> mode_updates_ms;         // the same
+
+  // What ends a passing status: at change_due_ms (wall clock) a CREATING stream gets its
+  // initial_shards, an UPDATING one is resharded by `steps`, a DELETING one goes.
+  int64_t change_due_ms = 0;
+  uint32_t initial_shards = 0;
+  std::vector<ReshardStep> steps;
 
   // By index, oldest first; closed ones until retention has passed. Empty while CREATING.
   std::vector<ShardEntry> shards;
