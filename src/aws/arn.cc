@@ -12,8 +12,8 @@ constexpr std::string_view kConsumerPart = "/consumer/";
 // Names of streams and consumers: 1-128 of [a-zA-Z0-9_.-].
 bool IsResourceName(std::string_view name) {
   return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
   });
 }
 
@@ -70,8 +70,8 @@ base::Result<ConsumerArn> ParseConsumerArn(std::string_view text) {
   const std::string_view consumer_name = rest.substr(0, colon);
   const std::string_view digits = rest.substr(colon + 1);
   ConsumerArn consumer;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(),
-                                            consumer.creation_seconds);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), consumer.creation_seconds);
   if (error != std::errc() || end != digits.data() + digits.size() || digits[0] == '-' ||
       !IsResourceName(stream_name) || !IsResourceName(consumer_name)) {
     return NotAn("consumer", text);

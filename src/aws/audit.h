@@ -23,10 +23,10 @@ struct AuditEvent {
   std::string access_key_id;  // never the secret or the session token
   std::string user_name;
   std::string request_id;
-  std::string error_code;     // empty: it worked
+  std::string error_code;  // empty: it worked
   std::string error_message;
-  std::string request_parameters;  // JSON without data (blobs as their sizes); empty: null
-  std::string response_elements;   // JSON, of calls that change something; empty: null
+  std::string request_parameters;      // JSON without data (blobs as their sizes); empty: null
+  std::string response_elements;       // JSON, of calls that change something; empty: null
   std::vector<std::string> resources;  // ARNs
   bool read_only = false;
   bool data_event = false;  // of records (PutRecord, GetRecords, ...), not of streams

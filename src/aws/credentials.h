@@ -20,7 +20,7 @@ struct AccessKey {
   std::string secret;         // never in errors, logs or the audit trail
   std::string session_token;  // requests must carry exactly this one; empty: none
   std::string account_id = "000000000000";
-  std::string principal_arn;  // default: arn:aws:iam::ACCOUNT:root
+  std::string principal_arn;                // default: arn:aws:iam::ACCOUNT:root
   std::vector<PolicyDocumentPtr> policies;  // none: everything in the account is allowed
   bool enabled = true;
 

@@ -19,6 +19,9 @@
 
 namespace millstream::aws {
 
+class CallReply;
+class ResourcePolicyCache;
+
 struct FrontDoorOptions {
   std::string default_region = "us-east-1";      // of unsigned calls
   std::string default_account = "000000000000";  // of open mode; see AccountInOpenMode
@@ -32,8 +35,9 @@ struct FrontDoorOptions {
 // and whether that is allowed; then the answer's headers, errors in the request's encoding, audit
 // and metrics. The order of the checks and the texts are AWS's (src/aws/README.md).
 //
-// Handle() runs on connection loops, several at a time; it does not block. Set up (Register, Set...)
-// before the first request. Must outlive the answers: stop the server and the services first.
+// Handle() runs on connection loops, several at a time; it does not block. Set up (Register,
+// Set...) before the first request. Must outlive the answers: stop the server and the services
+// first.
 class FrontDoor final : public http::Handler {
  public:
   // `own_paths` gets what is not AWS: /health, /health/..., /metrics, /_millstream/...
@@ -60,19 +64,24 @@ class FrontDoor final : public http::Handler {
   void WriteMetrics(base::MetricsPage& page) const;
 
  private:
-  friend class CallReply;
   struct Registered;
   struct Route;
   struct Pending;
 
-  void Refuse(Pending& pending, ServiceError error);
   Route FindRoute(const http::Request& request, const RequestHeaders& headers) const;
   // Each step answers and returns false, or leaves the call to the next one.
   bool PassCors(Pending& pending);
   bool PassProtocol(Pending& pending);
   bool PassAuthentication(Pending& pending);
-  bool PassFaults(std::unique_ptr<Pending>& pending);
-  void Dispatch(Pending& pending);
+  bool PassFaults(Pending& pending);
+  void Dispatch(Pending pending);
+
+  bool RefuseWithXml(Pending& pending, int status, std::string_view type, std::string_view message);
+  bool RefuseWithoutPost(Pending& pending);
+  bool Refuse(Pending& pending, ServiceError error);
+  void AcceptAnyone(Pending& pending, const SignatureParts& parts) const;
+  std::unique_ptr<AuditEvent> NewAuditEvent(const Pending& pending) const;
+  std::unique_ptr<CallReply> NewReply(Pending& pending);
 
   base::Clock& clock_;
   base::Random& random_;
@@ -83,7 +92,8 @@ class FrontDoor final : public http::Handler {
   FaultPlan* faults_ = nullptr;
   AuditSink* audit_ = nullptr;
   std::vector<std::unique_ptr<Registered>> services_;
-  mutable FrontDoorMetrics metrics_;
+  std::unique_ptr<ResourcePolicyCache> resource_policies_;
+  FrontDoorMetrics metrics_;
 };
 
 }  // namespace millstream::aws

@@ -25,20 +25,20 @@ class ErrorCounts {
 
 // What moves per operation of a registered service.
 struct OperationMetrics {
-  base::Counter calls;           // answered, whatever the answer
-  base::Counter client_errors;   // 4xx
-  base::Counter server_errors;   // 5xx
-  base::Counter fast_path;       // taken by Service::TryFast
+  base::Counter calls;          // answered, whatever the answer
+  base::Counter client_errors;  // 4xx
+  base::Counter server_errors;  // 5xx
+  base::Counter fast_path;      // taken by Service::TryFast
   ErrorCounts errors;
   base::DurationHistogram latency;  // from the complete request to the answer handed to http
 };
 
 // What moves before an operation is known, or regardless of it.
 struct FrontDoorMetrics {
-  base::Counter requests;        // to AWS paths
-  base::Counter refused;         // answered before authentication: CORS, methods, types, targets
-  base::Counter unauthenticated; // missing, incomplete or wrong signatures, unknown keys
-  base::Counter access_denied;   // by policies
+  base::Counter requests;         // to AWS paths
+  base::Counter refused;          // answered before authentication: CORS, methods, types, targets
+  base::Counter unauthenticated;  // missing, incomplete or wrong signatures, unknown keys
+  base::Counter access_denied;    // by policies
   base::Counter injected_faults;
 };
 

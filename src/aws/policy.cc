@@ -40,10 +40,10 @@ PolicyMatch PolicyDocument::MatchPrincipal(const Statement& statement,
   if (principals.anyone ||
       (!context.service_principal.empty() &&
        Contains(principals.services, context.service_principal)) ||
-      (!arn.empty() && std::any_of(principals.arns.begin(), principals.arns.end(),
-                                   [arn](const std::string& named) {
-                                     return named == arn || IsSessionOfRole(named, arn);
-                                   }))) {
+      (!arn.empty() &&
+       std::any_of(principals.arns.begin(), principals.arns.end(), [arn](const std::string& named) {
+         return named == arn || IsSessionOfRole(named, arn);
+       }))) {
     match = PolicyMatch::kAllow;
   } else if (!context.principal_account.empty() &&
              Contains(principals.accounts, context.principal_account)) {
@@ -55,10 +55,10 @@ PolicyMatch PolicyDocument::MatchPrincipal(const Statement& statement,
 
 PolicyMatch PolicyDocument::EvaluateStatement(const Statement& statement,
                                               const PolicyContext& context) {
-  const bool action = std::any_of(
-      statement.actions.begin(), statement.actions.end(), [&](const PolicyPattern& pattern) {
-        return pattern.MatchesIgnoringCase(context.action, context);
-      });
+  const bool action = std::any_of(statement.actions.begin(), statement.actions.end(),
+                                  [&](const PolicyPattern& pattern) {
+                                    return pattern.MatchesIgnoringCase(context.action, context);
+                                  });
   if (action == statement.not_action) return PolicyMatch::kNone;
   const bool resource = std::any_of(
       statement.resources.begin(), statement.resources.end(),

@@ -42,10 +42,10 @@ class PolicyDocument {
   friend class PolicyParser;
 
   struct Principals {
-    bool anyone = false;                  // "*"
-    std::vector<std::string> accounts;    // twelve digits, or arn:aws:iam::ACCOUNT:root
-    std::vector<std::string> arns;        // users, roles, role sessions
-    std::vector<std::string> services;    // firehose.amazonaws.com
+    bool anyone = false;                // "*"
+    std::vector<std::string> accounts;  // twelve digits, or arn:aws:iam::ACCOUNT:root
+    std::vector<std::string> arns;      // users, roles, role sessions
+    std::vector<std::string> services;  // firehose.amazonaws.com
   };
   struct Statement {
     bool allow = false;
@@ -70,8 +70,8 @@ using PolicyDocumentPtr = std::shared_ptr<const PolicyDocument>;
 // The outcome for one call, and why.
 enum class PolicyDecision : uint8_t {
   kAllowed,
-  kNoIdentityPolicy,       // nothing allows it
-  kNoResourcePolicy,       // another account's resource, whose policy does not allow it
+  kNoIdentityPolicy,  // nothing allows it
+  kNoResourcePolicy,  // another account's resource, whose policy does not allow it
   kDeniedByIdentityPolicy,
   kDeniedByResourcePolicy,
 };

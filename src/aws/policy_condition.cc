@@ -113,16 +113,14 @@ base::Result<PolicyCondition> PolicyCondition::Parse(std::string_view op, std::s
   const auto* found = std::find_if(std::begin(kOperators), std::end(kOperators),
                                    [name](const OperatorName& o) { return o.name == name; });
   if (found == std::end(kOperators) || (condition.if_exists_ && found->type == Type::kNull)) {
-    return Fail(Code::kInvalidArgument,
-                "not a condition operator: \"" + std::string(op) + "\"");
+    return Fail(Code::kInvalidArgument, "not a condition operator: \"" + std::string(op) + "\"");
   }
   condition.type_ = found->type;
   condition.order_ = found->order;
   condition.negated_ = found->negated;
   condition.key_ = key;
-  std::transform(condition.key_.begin(), condition.key_.end(), condition.key_.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
+  std::transform(condition.key_.begin(), condition.key_.end(), condition.key_.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (key.find(':') == std::string_view::npos) {
     return Fail(Code::kInvalidArgument,
                 "condition key without a prefix such as \"aws:\": \"" + std::string(key) + "\"");
@@ -155,10 +153,10 @@ base::Status PolicyCondition::AddValue(const PolicyJson& value, bool wildcards, 
     case Type::kDate: {
       double number = 0;
       if (type_ == Type::kNumeric ? !ParseNumber(text, number) : !ParseDate(text, number)) {
-        return Fail(Code::kInvalidArgument,
-                    std::string(type_ == Type::kNumeric ? "not a number: \""
-                                                        : "not an ISO 8601 date: \"") +
-                        text + "\"");
+        return Fail(
+            Code::kInvalidArgument,
+            std::string(type_ == Type::kNumeric ? "not a number: \"" : "not an ISO 8601 date: \"") +
+                text + "\"");
       }
       numbers_.push_back(number);
       return {};
@@ -166,7 +164,8 @@ base::Status PolicyCondition::AddValue(const PolicyJson& value, bool wildcards, 
     case Type::kBool:
     case Type::kNull:
       if (text != "true" && text != "false") {
-        return Fail(Code::kInvalidArgument, "must be \"true\" or \"false\", found \"" + text + "\"");
+        return Fail(Code::kInvalidArgument,
+                    "must be \"true\" or \"false\", found \"" + text + "\"");
       }
       booleans_.push_back(text == "true");
       return {};
@@ -214,8 +213,7 @@ bool PolicyCondition::ParseNetwork(std::string_view text, Network& network) {
   if (slash != std::string_view::npos) {
     const std::string_view digits = text.substr(slash + 1);
     int bits = -1;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
     if (error != std::errc() || end != digits.data() + digits.size() || bits < 0 ||
         bits > (is_v4 ? 32 : 128)) {
       return false;

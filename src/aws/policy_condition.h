@@ -28,7 +28,16 @@ class PolicyCondition {
   bool Holds(const PolicyContext& context) const;
 
  private:
-  enum class Type : uint8_t { kString, kStringIgnoreCase, kNumeric, kDate, kBool, kIp, kArn, kNull };
+  enum class Type : uint8_t {
+    kString,
+    kStringIgnoreCase,
+    kNumeric,
+    kDate,
+    kBool,
+    kIp,
+    kArn,
+    kNull
+  };
   enum class Order : uint8_t { kEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqual };
   enum class Quantifier : uint8_t { kNone, kForAllValues, kForAnyValue };
   struct OperatorName;
@@ -48,12 +57,12 @@ class PolicyCondition {
   Quantifier quantifier_ = Quantifier::kNone;
   bool negated_ = false;
   bool if_exists_ = false;
-  std::string key_;  // lower case
-  std::vector<PolicyPattern> patterns_;                  // kString...
-  std::vector<std::vector<PolicyPattern>> arn_patterns_; // kArn: six parts each
-  std::vector<double> numbers_;                          // kNumeric, kDate (epoch ms)
-  std::vector<Network> networks_;                        // kIp
-  std::vector<bool> booleans_;                           // kBool, kNull
+  std::string key_;                                       // lower case
+  std::vector<PolicyPattern> patterns_;                   // kString...
+  std::vector<std::vector<PolicyPattern>> arn_patterns_;  // kArn: six parts each
+  std::vector<double> numbers_;                           // kNumeric, kDate (epoch ms)
+  std::vector<Network> networks_;                         // kIp
+  std::vector<bool> booleans_;                            // kBool, kNull
 };
 
 }  // namespace millstream::aws

@@ -172,8 +172,8 @@ class Parser {
     code = 0;
     for (int i = 0; i < 4; ++i) {
       const char c = document_[at_++];
-      const auto digit = std::string_view("0123456789abcdef").find(static_cast<char>(
-          c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c));
+      const auto digit = std::string_view("0123456789abcdef")
+                             .find(static_cast<char>(c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c));
       if (digit == std::string_view::npos) return false;
       code = code * 16 + static_cast<uint32_t>(digit);
     }

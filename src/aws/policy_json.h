@@ -16,10 +16,10 @@ struct PolicyJson {
   enum class Kind : uint8_t { kNull, kBool, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
   bool boolean = false;
-  uint32_t offset = 0;  // of the first character in the document
-  std::string text;     // of a string, unescaped; of a number or boolean, as written
-  std::vector<PolicyJson> items;    // of an array
-  std::vector<Member> members;      // of an object, in order
+  uint32_t offset = 0;            // of the first character in the document
+  std::string text;               // of a string, unescaped; of a number or boolean, as written
+  std::vector<PolicyJson> items;  // of an array
+  std::vector<Member> members;    // of an object, in order
 
   const PolicyJson* Find(std::string_view name) const;  // null when missing
 };

@@ -56,7 +56,8 @@ class PolicyParser {
     for (const auto& [name, value] : json.members) {
       const std::string element = where + "." + name;
       if (name == "Sid") {
-        if (value.kind != PolicyJson::Kind::kString) return At(value, element + " must be a string");
+        if (value.kind != PolicyJson::Kind::kString)
+          return At(value, element + " must be a string");
       } else if (name == "Effect") {
         effect = &value;
       } else if (name == "Action" || name == "NotAction") {
@@ -86,8 +87,8 @@ class PolicyParser {
     if (effect == nullptr) return At(json, where + ".Effect is missing");
     if (effect->kind != PolicyJson::Kind::kString ||
         (effect->text != "Allow" && effect->text != "Deny")) {
-      return At(*effect, where + ".Effect must be \"Allow\" or \"Deny\", found \"" + effect->text +
-                             "\"");
+      return At(*effect,
+                where + ".Effect must be \"Allow\" or \"Deny\", found \"" + effect->text + "\"");
     }
     statement.allow = effect->text == "Allow";
     if (statement.actions.empty()) return At(json, where + ".Action is missing");
@@ -118,8 +119,7 @@ class PolicyParser {
   Status Patterns(const PolicyJson& value, const std::string& where, bool variables,
                   std::vector<PolicyPattern>& patterns) {
     return EachString(value, where, [&](const PolicyJson& item) -> Status {
-      auto pattern =
-          PolicyPattern::Compile(item.text, PolicyPattern::Wildcards::kYes, variables);
+      auto pattern = PolicyPattern::Compile(item.text, PolicyPattern::Wildcards::kYes, variables);
       if (!pattern) return At(item, where + ": " + pattern.error().message());
       patterns.push_back(std::move(*pattern));
       return {};
@@ -191,7 +191,8 @@ class PolicyParser {
         principals.arns.push_back(text);
       }
     } else {
-      return At(item, where + " must be \"*\", an account id or the ARN of a user or role, found \"" +
+      return At(item, where +
+                          " must be \"*\", an account id or the ARN of a user or role, found \"" +
                           text + "\"");
     }
     return {};

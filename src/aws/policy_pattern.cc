@@ -21,9 +21,8 @@ bool Glob(const std::vector<uint16_t>& pattern, std::string_view subject, uint16
     if (p < pattern.size() && pattern[p] == any_run) {
       star = p++;
       star_s = s;
-    } else if (p < pattern.size() &&
-               (pattern[p] == any_one || pattern[p] == c ||
-                (ignore_case && Lower(pattern[p]) == Lower(c)))) {
+    } else if (p < pattern.size() && (pattern[p] == any_one || pattern[p] == c ||
+                                      (ignore_case && Lower(pattern[p]) == Lower(c)))) {
       ++p;
       ++s;
     } else if (star != std::string_view::npos) {

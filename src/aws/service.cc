@@ -14,4 +14,8 @@ std::vector<std::string> Service::Resources(const OperationSchema&, const Call&,
 
 std::optional<std::string> Service::ResourcePolicy(std::string_view) const { return std::nullopt; }
 
+std::vector<std::pair<std::string, std::string>> Service::ResourceTags(std::string_view) const {
+  return {};
+}
+
 }  // namespace millstream::aws

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "aws/call.h"
@@ -39,6 +40,9 @@ class Service {
 
   // The resource policy (JSON text) attached to an ARN of this service, if any.
   virtual std::optional<std::string> ResourcePolicy(std::string_view arn) const;
+
+  // The tags of what an ARN of this service names, for conditions on aws:ResourceTag/...
+  virtual std::vector<std::pair<std::string, std::string>> ResourceTags(std::string_view arn) const;
 };
 
 }  // namespace millstream::aws

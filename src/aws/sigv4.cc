@@ -304,7 +304,8 @@ Outcome<VerifiedCaller> SigV4Verifier::Verify(const http::Request& request,
   caller.key = key;
   if (const auto kind = ChunkedPayloadOf(parts.content_sha256); kind != ChunkedPayload::kNone) {
     const ChunkSigning signing{&signing_key, {iso, sizeof iso}, scope, parts.signature};
-    auto body = DecodeChunks(kind, request.body.view(), headers.amz_decoded_content_length, signing);
+    auto body =
+        DecodeChunks(kind, request.body.view(), headers.amz_decoded_content_length, signing);
     if (!body) return FailCall(std::move(body).error());
     caller.unchunked_body = std::move(*body);
   }

@@ -61,8 +61,8 @@ struct VerifiedCaller {
 };
 
 struct SigV4Options {
-  int64_t skew_ms = 5 * 60'000;                  // of header signatures, both directions
-  int64_t presigned_lifetime_ms = 15 * 60'000;   // without X-Amz-Expires
+  int64_t skew_ms = 5 * 60'000;                 // of header signatures, both directions
+  int64_t presigned_lifetime_ms = 15 * 60'000;  // without X-Amz-Expires
   // Reject header signatures that leave out x-amz-target. AWS accepts them (curl --aws-sigv4 makes
   // such), but whoever reads one on the wire can send the same body to another operation.
   bool require_signed_target = false;

@@ -70,9 +70,9 @@ void AppendCanonicalQuery(std::string_view query, std::string_view skip, std::st
     const auto equals = std::min(parameter.find('='), parameter.size());
     std::string name = Recoded(parameter.substr(0, equals));
     if (!skip.empty() && name == skip) continue;
-    parameters.emplace_back(
-        std::move(name),
-        equals == parameter.size() ? std::string() : Recoded(parameter.substr(equals + 1)));
+    parameters.emplace_back(std::move(name), equals == parameter.size()
+                                                 ? std::string()
+                                                 : Recoded(parameter.substr(equals + 1)));
   }
   std::sort(parameters.begin(), parameters.end());
   bool first = true;

@@ -77,7 +77,8 @@ class ChunkDecoder {
 
   std::optional<ServiceError> TakeChunk(std::string_view header, std::string_view& chunk) {
     std::size_t size = 0;
-    const auto [end, error] = std::from_chars(header.data(), header.data() + header.size(), size, 16);
+    const auto [end, error] =
+        std::from_chars(header.data(), header.data() + header.size(), size, 16);
     if (error != std::errc() || end == header.data()) {
       return BadFraming("a chunk's size is not a hexadecimal number").value();
     }

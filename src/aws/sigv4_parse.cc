@@ -48,7 +48,7 @@ void ParseHeader(std::string_view header, SignatureParts& parts) {
 
 struct QueryField {
   std::string_view name;
-  std::string_view SignatureParts::* field;
+  std::string_view SignatureParts::*field;
 };
 constexpr QueryField kQueryFields[] = {
     {"X-Amz-Algorithm", &SignatureParts::algorithm},
