@@ -237,7 +237,7 @@ bool Decoder::Timestamp(void* into) {
   const double scale = protocol_ == Protocol::kRpcV2Cbor ? 1000 : 1;
   if (type == CborType::kFloat) {
     const double value = cbor_.ReadDouble() * scale;
-    ms = ClampToInt64(value + 0.5);
+    ms = ClampTimestamp(ClampToInt64(value + 0.5));
     return cbor_.ok();
   }
   CborHead head;
@@ -247,6 +247,7 @@ bool Decoder::Timestamp(void* into) {
   ms = type == CborType::kUnsigned ? static_cast<int64_t>(magnitude)
                                    : -1 - static_cast<int64_t>(magnitude);
   if (protocol_ == Protocol::kRpcV2Cbor) ms *= 1000;
+  ms = ClampTimestamp(ms);
   return true;
 }
 

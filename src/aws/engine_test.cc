@@ -142,6 +142,18 @@ TEST(EngineTest, KinesisCborTimestampsAreTaggedIntegerMilliseconds) {
   }
 }
 
+TEST(EngineTest, TimestampsBeyondTheCalendarAreCut) {
+  const auto& shape = kinesis::shapes::kGetShardIteratorInput;
+  using Input = kinesis::GetShardIteratorInput;
+  constexpr int64_t kLast = 253'402'300'799'999;
+  EXPECT_EQ(DecodeAs<Input>(kJson, shape, R"({"Timestamp":1e400})").timestamp, kLast);
+  EXPECT_EQ(DecodeAs<Input>(kJson, shape, R"({"Timestamp":-1e17})").timestamp, -62'135'596'800'000);
+  for (Protocol protocol : {kCbor, Protocol::kRpcV2Cbor}) {
+    const auto input = DecodeAs<Input>(protocol, shape, "\xa1\x69Timestamp\xc1\xfb\x5b[[[[[[[");
+    EXPECT_EQ(input.timestamp, kLast);
+  }
+}
+
 TEST(EngineTest, RpcV2TimestampsAreSeconds) {
   kinesis::Record record;
   record.approximate_arrival_timestamp = 1500;

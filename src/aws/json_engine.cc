@@ -176,12 +176,9 @@ bool Decoder::Blob(JsonValue json, void* into) {
 bool Decoder::Timestamp(JsonValue json, void* into) {
   if (!json.is_number()) return Fail(WrongType(Kind::kTimestamp, TypeOf(json)));
   int64_t& ms = *static_cast<int64_t*>(into);
-  if (auto parsed = codec::ParseEpochSeconds(json.NumberText())) {
-    ms = *parsed;
-  } else {
-    // Beyond the range: the farthest time there is.
-    ms = json.NumberText().starts_with('-') ? INT64_MIN : INT64_MAX;
-  }
+  const auto parsed = codec::ParseEpochSeconds(json.NumberText());
+  const int64_t beyond = json.NumberText().starts_with('-') ? INT64_MIN : INT64_MAX;
+  ms = ClampTimestamp(parsed.value_or(beyond));
   return true;
 }
 

@@ -125,4 +125,8 @@ int64_t ClampToInt64(double value) {
   return static_cast<int64_t>(value);
 }
 
+int64_t ClampTimestamp(int64_t epoch_ms) {
+  return std::clamp<int64_t>(epoch_ms, -62'135'596'800'000, 253'402'300'799'999);
+}
+
 }  // namespace millstream::aws

@@ -34,4 +34,7 @@ ServiceError TooDeep();
 int32_t ClampToInt32(int64_t value);
 int64_t ClampToInt64(double value);  // rounds down
 
+// Times are cut to the years 1 to 9999, which every format can carry without loss.
+int64_t ClampTimestamp(int64_t epoch_ms);
+
 }  // namespace millstream::aws
