@@ -381,12 +381,12 @@ std::optional<double> JsonValue::AsDouble() const {
 
 std::size_t JsonValue::size() const { return is_array() || is_object() ? node_->size : 0; }
 
-std::optional<JsonValue> JsonValue::Find(std::string_view name) const {
-  if (!is_object()) return std::nullopt;
+JsonValue::Found JsonValue::Find(std::string_view name) const {
+  if (!is_object()) return Found();
   for (const JsonValue member : *this) {
-    if (member.key() == name) return member;
+    if (member.key() == name) return Found(member);
   }
-  return std::nullopt;
+  return Found();
 }
 
 JsonValue::Iterator JsonValue::begin() const {

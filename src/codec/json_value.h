@@ -58,9 +58,10 @@ class JsonValue {
   // Elements of an array or members of an object; 0 for other types.
   std::size_t size() const;
 
-  // The member of that name; of several the last one. nullopt when there is none or this is no
+  // The member of that name; of several the last one. Empty when there is none or this is no
   // object. Linear in the number of members.
-  std::optional<JsonValue> Find(std::string_view name) const;
+  class Found;
+  Found Find(std::string_view name) const;
 
   // Forward iteration over the elements of an array or the members of an object (in text order,
   // of members of one name only the last). Over anything else it is empty.
@@ -90,6 +91,22 @@ class JsonValue::Iterator {
       : node_(node), end_(end) {}
   const internal::JsonNode* node_;
   const internal::JsonNode* end_;
+};
+
+// A value or nothing, used like an optional. Its `*` gives the value itself and not a reference, so
+// that `for (JsonValue element : *object.Find("list"))` does not walk through a dead temporary.
+class JsonValue::Found {
+ public:
+  Found() = default;
+  explicit Found(JsonValue value) : value_(value) {}
+
+  explicit operator bool() const { return value_.has_value(); }
+  bool has_value() const { return value_.has_value(); }
+  JsonValue operator*() const { return *value_; }  // requires has_value()
+  const JsonValue* operator->() const { return &*value_; }
+
+ private:
+  std::optional<JsonValue> value_;
 };
 
 // A parsed JSON text, immutable. Owns all that its values show; the text itself may go away.
