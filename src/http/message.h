@@ -18,8 +18,10 @@ namespace millstream::http {
 enum class Version : uint8_t { kHttp10, kHttp11, kHttp2 };
 
 struct HeaderView {
-  std::string_view name;  // as sent over HTTP/1 (any case); lower case over HTTP/2
-  std::string_view value; // without surrounding blanks
+  std::string_view name;   // as sent over HTTP/1 (any case); lower case over HTTP/2
+  std::string_view value;  // without surrounding blanks
+
+  friend bool operator==(const HeaderView &, const HeaderView &) = default;
 };
 
 // One request, complete with its body. Views point into `head` and live as long as the Request;
@@ -34,9 +36,10 @@ struct Request {
   // SHA-256 of the body as received, computed while it arrived; set when ServerOptions.hash_bodies.
   std::array<uint8_t, 32> body_sha256{};
   bool tls = false;
-  std::string peer_address;  // "127.0.0.1"; no port
-  base::Bytes head;                       // memory of the views
-  std::vector<HeaderView> header_storage; // memory of `headers`
+  std::string peer_address;                // "127.0.0.1"; no port
+  base::Bytes head;                        // memory of the views
+  std::vector<HeaderView> header_storage;  // memory of `headers` in hand-made requests; the server
+                                           // keeps them in `head`
 
   std::string_view path() const { return target.substr(0, target.find('?')); }
   std::string_view query() const {
@@ -51,7 +54,9 @@ struct Request {
 class HeaderBlock {
  public:
   HeaderBlock() = default;
-  void Add(std::string_view name, std::string_view value);  // name in lower case
+  // `name` in lower case. Line breaks and other controls in `value` become blanks: a value made of
+  // foreign text cannot start a header of its own.
+  void Add(std::string_view name, std::string_view value);
   std::string_view lines() const { return lines_; }
   void AppendLines(std::string_view ready_lines) { lines_ += ready_lines; }
 
@@ -83,7 +88,8 @@ class BodyWriter {
   virtual ~BodyWriter() = default;
   // Queues bytes. False when the peer is gone: stop producing.
   virtual bool Write(base::Bytes bytes) = 0;
-  // Bytes queued and not yet taken by the socket; producers wait above their limit.
+  // Bytes queued and not yet on their way into the socket; producers wait above their limit. (The
+  // connection itself holds at most about 256 KiB beyond these.)
   virtual std::size_t queued_bytes() const = 0;
   // Called (on the loop) whenever queued bytes fall below `low_water`, and when the peer is gone.
   virtual void OnDrained(std::size_t low_water, base::Function<void()> drained) = 0;
@@ -91,8 +97,9 @@ class BodyWriter {
   virtual void Finish() = 0;
 };
 
-// Answers one request: exactly one of Send() and Stream(), from any thread, at any time later.
-// Move-only; dropping it unanswered answers 500 and logs a bug.
+// Answers one request: exactly one of Send() and Stream(), from any thread, at any time later, even
+// after the connection or the server is gone. Move-only; the server's Impl answers 500 and logs a
+// bug when it is dropped unanswered.
 class Responder {
  public:
   class Impl {
@@ -105,9 +112,8 @@ class Responder {
   };
   Responder() = default;
   explicit Responder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-  Responder(Responder&&) = default;
-  Responder& operator=(Responder&&) = default;
-  ~Responder();
+  Responder(Responder &&) = default;
+  Responder &operator=(Responder &&) = default;
 
   void Send(Response response) &&;
   std::unique_ptr<BodyWriter> Stream(Response head) &&;

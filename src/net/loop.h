@@ -14,14 +14,17 @@ namespace millstream::net {
 //
 // One turn = wait for events, handle all of them, run what was posted and the timers due, run the
 // end-of-turn hooks. Batching happens at those hooks: the log is flushed once per turn, sockets are
-// written once per turn.
+// written once per turn. Hooks run in rising order, so that what a flushed log acknowledges still
+// leaves in the same turn.
 //
 // Post() and IsCurrent() may be called from any thread; everything else only on the loop's thread
 // or before Run().
 class Loop {
  public:
   struct Options {
-    int64_t spin_ns = 0;  // how long to poll before blocking when the loop was busy; adaptive
+    // How long to poll before blocking when the loop was busy. Adaptive: polls that find nothing
+    // shorten it, and it gives way when another thread wants the core. 0: always block.
+    int64_t spin_ns = 0;
     const char* name = "loop";
   };
   static base::Result<std::unique_ptr<Loop>> Create(base::Clock& clock, Options options);
@@ -41,7 +44,9 @@ class Loop {
   virtual void CancelTimer(TimerId id) = 0;  // fine when it has run
 
   using HookId = uint64_t;
-  virtual HookId AddTurnEndHook(base::Function<void()> hook) = 0;
+  static constexpr int kHookOrderWork = 0;       // logs, batches of any kind
+  static constexpr int kHookOrderSockets = 100;  // after everything that may still answer
+  virtual HookId AddTurnEndHook(base::Function<void()> hook, int order = kHookOrderWork) = 0;
   virtual void RemoveTurnEndHook(HookId id) = 0;
 
   // Readiness of a file descriptor. `ready` gets EPOLL* bits. Edge- or level-triggered as `events`
