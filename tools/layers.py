@@ -20,7 +20,7 @@ LAYERS = {
     "streams": ["base", "codec", "log", "catalog"],
     "sql": ["base", "codec"],
     "aws": ["base", "codec", "net", "http"],
-    "services/kinesis": ["base", "codec", "log", "http", "streams", "aws"],
+    "services/kinesis": ["base", "codec", "net", "log", "http", "streams", "aws"],
     "server": ["base", "codec", "net", "log", "http", "catalog", "streams", "sql", "aws", "services/kinesis"],
 }
 

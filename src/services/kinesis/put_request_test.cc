@@ -50,35 +50,37 @@ TEST(PutRequestTest, ReadsPutRecord) {
 
 TEST(PutRequestTest, LeavesTheOddOnesToTheGenericPath) {
   PutRequest request;
-  for (std::string_view body : {
-           R"({})",
-           R"({"StreamName":"s","Records":[]})",
-           R"({"Records":[{"Data":"AA==","PartitionKey":"k"}]})",
-           R"({"StreamName":"s","StreamARN":"a","Records":[{"Data":"AA==","PartitionKey":"k"}]})",
-           R"({"StreamName":"s","Records":[{"Data":"AA=="}]})",
-           R"({"StreamName":"s","Records":[{"PartitionKey":"k"}]})",
-           R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":""}]})",
-           R"({"StreamName":"s","Records":[{"Data":"AA=","PartitionKey":"k"}]})",
-           R"({"StreamName":"s","Records":[{"Data":5,"PartitionKey":"k"}]})",
-           R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k\u0041"}]})",
-           R"({"StreamName":"s","Records":[{"Data":"A\/==","PartitionKey":"k"}]})",
-           R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k","ExplicitHashKey":"-1"}]})",
-           R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k","Other":1}]})",
-           R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k"}],"Other":1})",
-           R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k"}]} x)",
-           R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k"}])",
-           "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"AA==\",\"PartitionKey\":\"\xff\"}]}",
-       }) {
+  for (
+      std::string_view body : {
+          R"({})",
+          R"({"StreamName":"s","Records":[]})",
+          R"({"Records":[{"Data":"AA==","PartitionKey":"k"}]})",
+          R"({"StreamName":"s","StreamARN":"a","Records":[{"Data":"AA==","PartitionKey":"k"}]})",
+          R"({"StreamName":"s","Records":[{"Data":"AA=="}]})",
+          R"({"StreamName":"s","Records":[{"PartitionKey":"k"}]})",
+          R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":""}]})",
+          R"({"StreamName":"s","Records":[{"Data":"AA=","PartitionKey":"k"}]})",
+          R"({"StreamName":"s","Records":[{"Data":5,"PartitionKey":"k"}]})",
+          R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k\u0041"}]})",
+          R"({"StreamName":"s","Records":[{"Data":"A\/==","PartitionKey":"k"}]})",
+          R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k","ExplicitHashKey":"-1"}]})",
+          R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k","Other":1}]})",
+          R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k"}],"Other":1})",
+          R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k"}]} x)",
+          R"({"StreamName":"s","Records":[{"Data":"AA==","PartitionKey":"k"}])",
+          "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"AA==\",\"PartitionKey\":\"\xff\"}]}",
+      }) {
     EXPECT_FALSE(TakesMany(body, request)) << body;
   }
   std::string long_key(257, 'k');
-  EXPECT_FALSE(TakesOne(R"({"StreamName":"s","Data":"","PartitionKey":")" + long_key + "\"}",
-                        request));
+  EXPECT_FALSE(
+      TakesOne(R"({"StreamName":"s","Data":"","PartitionKey":")" + long_key + "\"}", request));
 }
 
 TEST(PutRequestTest, LeavesMoreThan500RecordsToTheGenericPath) {
   std::string body = R"({"StreamName":"s","Records":[)";
-  for (int i = 0; i < 501; ++i) body += std::string(i ? "," : "") + R"({"Data":"","PartitionKey":"k"})";
+  for (int i = 0; i < 501; ++i)
+    body += std::string(i ? "," : "") + R"({"Data":"","PartitionKey":"k"})";
   PutRequest request;
   EXPECT_FALSE(TakesMany(body + "]}", request));
 }
