@@ -323,6 +323,11 @@ base::Status StoreImpl::Checkpoint(uint64_t floor) {
           {id, log->start_offset, log->flushed_end, log->last_timestamp_ms, log->segments});
     }
   }
+  if (options_.durability == Durability::kInterval) {
+    // A log is missing above because its deletion is in the WAL, which must not be lost while the
+    // log's earlier frames are kept.
+    TRY(wal_.SyncFile(wal_.active_generation()));
+  }
   TRY(files_.WriteFileAtomically(options_.directory + "/manifest", EncodeManifest(manifest)));
   manifest_dirty_ = false;
   for (const std::string& path : to_unlink_) {

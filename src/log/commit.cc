@@ -354,11 +354,12 @@ void StoreImpl::Seal(const Error& cause) {
   {
     std::shared_lock logs_lock(logs_mutex_);
     std::lock_guard lock(queue_mutex_);
-    if (sealed_.exchange(true)) return;
+    if (sealed_.load()) return;
     seal_cause_ = cause.message();
+    metrics_.sealed.Set(1);
+    sealed_.store(true);
     for (const auto& [id, log] : logs_) logs.push_back(log);
   }
-  metrics_.sealed.Set(1);
   LOG_ERROR("log sealed after a failed write or sync; restart to recover",
             {"directory", options_.directory}, {"error", cause.message()});
   for (const LogPtr& log : logs) {

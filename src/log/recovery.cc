@@ -12,6 +12,25 @@ using base::Fail;
 
 constexpr std::string_view kManifestName = "/manifest";
 
+std::string ParentOf(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Creates a directory so that it, and each parent that was missing, survives a power cut.
+base::Status CreateDurably(base::FileSystem& files, const std::string& path) {
+  std::vector<std::string> parents;
+  for (std::string up = path; up != "." && up != "/"; up = ParentOf(up)) {
+    ASSIGN_OR_RETURN(const bool exists, files.Exists(up));
+    if (exists) break;
+    parents.push_back(ParentOf(up));
+  }
+  TRY(files.CreateDirectories(path));
+  for (auto it = parents.rbegin(); it != parents.rend(); ++it) TRY(files.SyncDirectory(*it));
+  return {};
+}
+
 }  // namespace
 
 base::Status StoreImpl::Recover() {
@@ -30,8 +49,10 @@ base::Status StoreImpl::Recover() {
                                          "/wal, found none");
       }
     }
-    TRY(files_.CreateDirectories(directory + "/wal"));
-    TRY(files_.CreateDirectories(directory + "/logs"));
+    TRY(CreateDurably(files_, directory + "/wal"));
+    TRY(CreateDurably(files_, directory + "/logs"));
+    // A crash between these lines leaves names that nothing depends on yet.
+    TRY(files_.SyncDirectory(ParentOf(directory)));
     TRY(files_.SyncDirectory(directory));
     TRY(files_.WriteFileAtomically(manifest_path, EncodeManifest(manifest)));
   } else {
@@ -39,8 +60,6 @@ base::Status StoreImpl::Recover() {
     auto decoded = DecodeManifest(bytes);
     if (!decoded) return Fail(decoded.error().Within(manifest_path));
     manifest = std::move(*decoded);
-    TRY(files_.CreateDirectories(directory + "/wal"));
-    TRY(files_.CreateDirectories(directory + "/logs"));
   }
   logs_.reserve(manifest.logs.size());
   for (ManifestLog& from : manifest.logs) {
