@@ -43,6 +43,7 @@ struct CreateOptions {
   std::map<std::string, std::string> tags;
   int32_t warm_throughput_mibps = 0;
   int64_t record_bytes_max = 1 << 20;
+  int64_t retention_ms = 24 * 3'600'000LL;
 };
 
 struct AccountSettings {

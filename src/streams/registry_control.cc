@@ -78,6 +78,7 @@ Controlled<StreamPtr> StreamRegistry::Create(const StreamKey& key, const CreateO
   state.tags = options.tags;
   state.warm_throughput_mibps = options.warm_throughput_mibps;
   state.record_bytes_max = options.record_bytes_max;
+  state.retention_ms = options.retention_ms;
   state.initial_shards = shards;
   state.change_due_ms = identity.created_ms + options_.times.create_ms;
   auto stream = std::make_shared<Stream>(identity, registry.StreamEnvironment(),

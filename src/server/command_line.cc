@@ -1,0 +1,193 @@
+#include "server/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <map>
+
+#include "server/config_options.h"
+
+namespace millstream::server {
+namespace {
+
+void TakeFromEnvironment(std::string& value, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    const char* found = std::getenv(name);
+    if (found != nullptr && found[0] != '\0') {
+      value = found;
+      return;
+    }
+  }
+}
+
+void AddConfigOptions(CLI::App& command, ConfigSources& sources) {
+  command.add_option("-c,--config", sources.file, "Configuration file (TOML)")->type_name("FILE");
+  Config defaults;
+  for (const Option& option : OptionsOf(defaults)) {
+    if (option.flag.empty()) continue;
+    std::string flag(option.flag);
+    std::string key(option.key);
+    command
+        .add_option_function<std::string>(
+            flag,
+            [&sources, flag, key](const std::string& value) {
+              sources.settings.push_back({flag, key, value});
+            },
+            std::string(option.help))
+        ->type_name("VALUE");
+  }
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--set",
+          [&sources](const std::vector<std::string>& all) {
+            for (const std::string& text : all) {
+              auto equals = text.find('=');
+              if (equals == std::string::npos) {
+                throw CLI::ValidationError("--set", "expected key=value, found " + text);
+              }
+              sources.settings.push_back({"--set " + text.substr(0, equals), text.substr(0, equals),
+                                          text.substr(equals + 1)});
+            }
+          },
+          "Any key of the configuration, e.g. --set log.interval_ms=500")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command.add_option("--stream", sources.streams, "Create this stream (repeatable)")
+      ->type_name("NAME[:SHARDS]")
+      ->allow_extra_args(false);
+  command
+      .add_option("--access-key", sources.access_keys,
+                  "Verify signatures; accept this key (repeatable)")
+      ->type_name("ID:SECRET")
+      ->allow_extra_args(false);
+}
+
+void AddClientOptions(CLI::App& command, ClientOptions& client) {
+  command.add_option("--endpoint", client.endpoint, "Server (AWS_ENDPOINT_URL)")
+      ->capture_default_str();
+  command.add_option("--region", client.region, "Region (AWS_REGION)")->capture_default_str();
+}
+
+CLI::App* AddCommand(CLI::App& app, Invocation& invocation, Command command, const char* name,
+                     const char* help) {
+  CLI::App* added = app.add_subcommand(name, help);
+  added->callback([&invocation, command] { invocation.command = command; });
+  return added;
+}
+
+void AddTail(CLI::App& app, Invocation& invocation) {
+  static const std::map<std::string, TailFormat> kFormats = {
+      {"human", TailFormat::kHuman}, {"json", TailFormat::kJson}, {"ndjson", TailFormat::kNdjson}};
+  TailOptions& options = invocation.tail;
+  CLI::App* tail = AddCommand(app, invocation, Command::kTail, "tail", "Print records of a stream");
+  tail->add_option("stream", options.stream, "Stream")->required();
+  tail->add_flag("-f,--follow", options.follow, "Wait for further records");
+  tail->add_option("-o,--output", options.format,
+                   "human: a line of text each; json: records as the API gives them; ndjson: data "
+                   "only, one a line")
+      ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case))
+      ->type_name("FORMAT");
+  tail->add_option("--from", options.from, "latest, oldest, or a time (2026-01-01T00:00:00Z)")
+      ->capture_default_str();
+  tail->add_option("--shard", options.shard, "Only this shard");
+  tail->add_option("-n,--records", options.records_max, "Stop after so many")
+      ->check(CLI::NonNegativeNumber);
+  AddClientOptions(*tail, invocation.client);
+}
+
+void AddClientCommands(CLI::App& app, Invocation& invocation) {
+  CLI::App* streams = AddCommand(app, invocation, Command::kStreams, "streams",
+                                 "List streams, or describe one with its shards");
+  streams->add_option("stream", invocation.streams.stream, "Describe this one");
+  streams->add_flag("--json", invocation.streams.json, "As JSON");
+  AddClientOptions(*streams, invocation.client);
+
+  PutOptions& put_options = invocation.put;
+  CLI::App* put = AddCommand(app, invocation, Command::kPut, "put",
+                             "Put records: the arguments, or each line of standard input");
+  put->add_option("stream", put_options.stream, "Stream")->required();
+  put->add_option("data", put_options.data, "Records");
+  put->add_option("-k,--partition-key", put_options.partition_key,
+                  "Partition key of all (default: a random one each)");
+  put->add_option("--explicit-hash-key", put_options.explicit_hash_key, "Decimal hash key of all");
+  AddClientOptions(*put, invocation.client);
+
+  AddTail(app, invocation);
+
+  BenchOptions& bench_options = invocation.bench;
+  CLI::App* bench = AddCommand(app, invocation, Command::kBench, "bench",
+                               "Put records as fast as a few connections can, for a few seconds");
+  bench->add_option("--stream", bench_options.stream, "Stream; created when missing")
+      ->capture_default_str();
+  bench->add_option("--seconds", bench_options.seconds)
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  bench->add_option("--connections", bench_options.connections)
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  bench->add_option("--record-bytes", bench_options.record_bytes)
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  bench->add_option("--batch", bench_options.batch, "Records a PutRecords")
+      ->check(CLI::Range(1, 500))
+      ->capture_default_str();
+  AddClientOptions(*bench, invocation.client);
+}
+
+}  // namespace
+
+tl::expected<Invocation, int> ParseCommandLine(int argc, char** argv) {
+  Invocation invocation;
+  ClientOptions& client = invocation.client;
+  TakeFromEnvironment(client.endpoint, {"AWS_ENDPOINT_URL_KINESIS", "AWS_ENDPOINT_URL"});
+  TakeFromEnvironment(client.region, {"AWS_REGION", "AWS_DEFAULT_REGION"});
+  TakeFromEnvironment(client.access_key, {"AWS_ACCESS_KEY_ID"});
+  TakeFromEnvironment(client.secret, {"AWS_SECRET_ACCESS_KEY"});
+  TakeFromEnvironment(client.session_token, {"AWS_SESSION_TOKEN"});
+
+  CLI::App app("Millstream: real-time streams that speak Amazon Kinesis", "millstream");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", MILLSTREAM_VERSION);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("millstream: ") + error.what() + "\nmillstream: see millstream --help\n";
+  });
+
+  CLI::App* serve = AddCommand(app, invocation, Command::kServe, "serve", "Run the server");
+  AddConfigOptions(*serve, invocation.config);
+  CLI::App* config = AddCommand(app, invocation, Command::kConfig, "config",
+                                "Print the effective configuration and where each value came from");
+  AddConfigOptions(*config, invocation.config);
+
+  CLI::App* certificate =
+      AddCommand(app, invocation, Command::kCertificate, "certificate",
+                 "Make a local certificate authority and a certificate for TLS");
+  certificate->add_option("--directory", invocation.certificate.directory, "Where to put the files")
+      ->capture_default_str();
+  certificate
+      ->add_option("--name", invocation.certificate.names,
+                   "Host name or address beside localhost (repeatable)")
+      ->allow_extra_args(false);
+  certificate->add_option("--days", invocation.certificate.days, "How long it is valid")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
+
+  AddClientCommands(app, invocation);
+
+  CLI::App* doctor = AddCommand(app, invocation, Command::kDoctor, "doctor",
+                                "Check a data directory; the server must not be running");
+  doctor->add_option("directory", invocation.doctor.directory,
+                     "Data directory (default: the configured one)");
+  AddConfigOptions(*doctor, invocation.config);
+
+  AddCommand(app, invocation, Command::kVersion, "version", "Print the version");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    int code = app.exit(error);
+    return tl::unexpected(code == 0 ? 0 : 2);
+  }
+  invocation.config.environment = MillstreamEnvironment();
+  return invocation;
+}
+
+}  // namespace millstream::server
