@@ -160,7 +160,7 @@ void JsonCursorBench(benchmark::State& state) {
               json.ReadString(text) == JsonScan::kOk && json.Consume(',') &&
               json.ConsumeKey("Records") && json.Consume('[');
     do {
-      std::size_t written;
+      std::size_t written = 0;
       ok =
           ok && json.Consume('{') && json.ConsumeKey("Data") &&
           json.ReadBase64(staging.data() + used, staging.size() - used, written) == JsonScan::kOk &&

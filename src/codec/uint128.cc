@@ -5,6 +5,10 @@
 
 #include "codec/big_endian.h"
 
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
 namespace millstream::codec {
 namespace {
 
@@ -62,6 +66,29 @@ inline char* WriteUpTo8(uint32_t value, char* out) {
   return out + 8 - zeros;
 }
 
+// Sixteen digits of a value below 10^16, zeros in front included.
+inline char* Write16(uint64_t value, char* out) {
+  const uint64_t first = value / kTo8;
+  const uint64_t second = value - first * kTo8;
+#if defined(__x86_64__)
+  // The steps of Digits8 on both halves in one register; SSE2, so every x86-64 has it.
+  const __m128i eights = _mm_set_epi64x(static_cast<int64_t>(second), static_cast<int64_t>(first));
+  const __m128i high = _mm_srli_epi64(_mm_mul_epu32(eights, _mm_set1_epi64x(0xd1b71759)), 45);
+  const __m128i low = _mm_sub_epi64(eights, _mm_mul_epu32(high, _mm_set1_epi64x(10000)));
+  const __m128i fours = _mm_or_si128(high, _mm_slli_epi64(low, 32));
+  const __m128i hundreds = _mm_srli_epi16(_mm_mulhi_epu16(fours, _mm_set1_epi16(5243)), 3);
+  const __m128i rest = _mm_sub_epi16(fours, _mm_mullo_epi16(hundreds, _mm_set1_epi16(100)));
+  const __m128i twos = _mm_or_si128(hundreds, _mm_slli_epi32(rest, 16));
+  const __m128i tens = _mm_mulhi_epu16(twos, _mm_set1_epi16(6554));
+  const __m128i ones = _mm_sub_epi16(twos, _mm_mullo_epi16(tens, _mm_set1_epi16(10)));
+  const __m128i digits = _mm_or_si128(tens, _mm_slli_epi16(ones, 8));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_or_si128(digits, _mm_set1_epi8('0')));
+  return out + 16;
+#else
+  return Write8(static_cast<uint32_t>(second), Write8(static_cast<uint32_t>(first), out));
+#endif
+}
+
 constexpr auto kThreeDigits = [] {
   std::array<std::array<char, 4>, 1000> digits{};
   for (std::size_t i = 0; i < 1000; ++i) {
@@ -74,11 +101,8 @@ constexpr auto kThreeDigits = [] {
 // Nineteen digits, zeros in front included.
 inline char* Write19(uint64_t value, char* out) {
   const uint64_t top = value / kTo16;
-  const uint64_t rest = value - top * kTo16;
-  const uint64_t middle = rest / kTo8;
   std::memcpy(out, kThreeDigits[top].data(), 4);  // the fourth is overwritten
-  Write8(static_cast<uint32_t>(middle), out + 3);
-  return Write8(static_cast<uint32_t>(rest - middle * kTo8), out + 11);
+  return Write16(value - top * kTo16, out + 3);
 }
 
 // Digits without zeros in front; the value is below 2^128.
@@ -153,11 +177,7 @@ char* FormatUint64(uint64_t value, char* out) {
     return Write8(static_cast<uint32_t>(value % kTo8), out);
   }
   const uint64_t top = value / kTo16;
-  const uint64_t rest = value - top * kTo16;
-  const uint64_t middle = rest / kTo8;
-  out = WriteUpTo8(static_cast<uint32_t>(top), out);
-  out = Write8(static_cast<uint32_t>(middle), out);
-  return Write8(static_cast<uint32_t>(rest - middle * kTo8), out);
+  return Write16(value - top * kTo16, WriteUpTo8(static_cast<uint32_t>(top), out));
 }
 
 char* FormatUint128(Uint128 value, char* out) { return Write128(value, out); }
