@@ -189,7 +189,7 @@ void FrontDoor::Handle(http::Request request, http::Responder responder) {
   pending.head.cross_origin = headers.origin.data() != nullptr;
   if (PassCors(pending) && PassProtocol(pending) && PassAuthentication(pending) &&
       PassFaults(pending)) {
-    Dispatch(std::move(pending));
+    Dispatch(pending);
   }
 }
 
@@ -439,7 +439,7 @@ bool FrontDoor::PassFaults(Pending& pending) {
                    if (*error) {
                      Refuse(*kept, std::move(**error));
                    } else {
-                     Dispatch(std::move(*kept));
+                     Dispatch(*kept);
                    }
                  });
   return false;
@@ -484,7 +484,7 @@ std::unique_ptr<CallReply> FrontDoor::NewReply(Pending& pending) {
                                      std::move(pending.responder), NewAuditEvent(pending));
 }
 
-void FrontDoor::Dispatch(Pending pending) {
+void FrontDoor::Dispatch(Pending& pending) {
   Registered& registered = *pending.route.service;
   const OperationSchema& operation = *pending.route.operation;
   Call& call = pending.call;

@@ -74,7 +74,7 @@ class FrontDoor final : public http::Handler {
   bool PassProtocol(Pending& pending);
   bool PassAuthentication(Pending& pending);
   bool PassFaults(Pending& pending);
-  void Dispatch(Pending pending);
+  void Dispatch(Pending& pending);
 
   bool RefuseWithXml(Pending& pending, int status, std::string_view type, std::string_view message);
   bool RefuseWithoutPost(Pending& pending);

@@ -153,8 +153,15 @@ std::string MismatchMessage(const Canonical& canonical, std::string_view string_
   return message;
 }
 
+struct SignedTime {
+  int64_t ms = 0;
+  char iso[codec::kIso8601BasicSize];  // as it is signed
+
+  std::string_view text() const { return {iso, sizeof iso}; }
+};
+
 // Checks of form and scope that need no key; the signed time on success.
-Outcome<int64_t> CheckForm(const SignatureParts& parts) {
+Outcome<SignedTime> CheckForm(const SignatureParts& parts) {
   if (parts.algorithm != kSigV4Algorithm) {
     return Incomplete("Unsupported AWS 'algorithm': " + Quoted(parts.algorithm) + ".");
   }
@@ -164,11 +171,14 @@ Outcome<int64_t> CheckForm(const SignatureParts& parts) {
         "keyid/date/region/service/term, got " +
         Quoted(parts.credential));
   }
-  auto signed_ms = codec::ParseIso8601Basic(parts.timestamp);
-  if (!signed_ms && parts.source == SignatureParts::Source::kHeader) {
-    signed_ms = codec::ParseHttpDate(parts.timestamp);
-  }
-  if (!signed_ms) {
+  SignedTime time;
+  if (const auto iso = codec::ParseIso8601Basic(parts.timestamp)) {
+    time.ms = *iso;
+    parts.timestamp.copy(time.iso, sizeof time.iso);
+  } else if (const auto date = codec::ParseHttpDate(parts.timestamp); date && !parts.presigned()) {
+    time.ms = *date;
+    codec::FormatIso8601Basic(time.ms, time.iso);
+  } else {
     return Incomplete("Date must be in ISO-8601 'basic format'. Got " + Quoted(parts.timestamp) +
                       ". See http://en.wikipedia.org/wiki/ISO_8601");
   }
@@ -178,17 +188,14 @@ Outcome<int64_t> CheckForm(const SignatureParts& parts) {
   }
   if (parts.region.empty()) return Invalid("Credential should be scoped to a valid region. ");
   if (parts.service.empty()) return Invalid("Credential should be scoped to correct service. ");
-  char iso[codec::kIso8601BasicSize];
-  codec::FormatIso8601Basic(*signed_ms, iso);
-  const std::string_view day(iso, 8);
+  const std::string_view day = time.text().substr(0, 8);
   if (parts.date != day) {
     return Invalid(
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
         "HTTP: " +
-        Quoted(parts.date) + " != " + Quoted(day) + ", from " +
-        Quoted(std::string_view(iso, sizeof iso)) + ".");
+        Quoted(parts.date) + " != " + Quoted(day) + ", from " + Quoted(time.text()) + ".");
   }
-  return *signed_ms;
+  return time;
 }
 
 bool IsSet(const std::array<uint8_t, 32>& digest) {
@@ -263,13 +270,13 @@ Outcome<VerifiedCaller> SigV4Verifier::Verify(const http::Request& request,
   thread_local Canonical canonical;
   thread_local std::string string_to_sign;
 
-  const auto signed_ms = CheckForm(parts);
-  if (!signed_ms) return FailCall(signed_ms.error());
+  const auto time = CheckForm(parts);
+  if (!time) return FailCall(time.error());
   const AccessKey* key = keys.Find(parts.access_key_id);
   if (key == nullptr || !key->enabled || !SameSecretly(key->session_token, parts.security_token)) {
     return FailCall(UnrecognizedClientException());
   }
-  if (auto error = CheckTime(parts, *signed_ms)) return FailCall(std::move(*error));
+  if (auto error = CheckTime(parts, time->ms)) return FailCall(std::move(*error));
 
   char body_hex[64];
   const auto payload_hash = PayloadHash(request, parts, body_hex);
@@ -283,12 +290,10 @@ Outcome<VerifiedCaller> SigV4Verifier::Verify(const http::Request& request,
     return Invalid("'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.");
   }
 
-  char iso[codec::kIso8601BasicSize];
-  codec::FormatIso8601Basic(*signed_ms, iso);
   // The scope is the credential without the key id and its slash.
   const std::string_view scope = parts.credential.substr(parts.access_key_id.size() + 1);
   string_to_sign = kSigV4Algorithm;
-  string_to_sign.append("\n").append(iso, sizeof iso).append("\n").append(scope).append("\n");
+  string_to_sign.append("\n").append(time->text()).append("\n").append(scope).append("\n");
   char hash_hex[64];
   codec::HexEncode(codec::AsView(codec::Sha256Digest(canonical.text)), hash_hex);
   string_to_sign.append(hash_hex, sizeof hash_hex);
@@ -303,7 +308,7 @@ Outcome<VerifiedCaller> SigV4Verifier::Verify(const http::Request& request,
   VerifiedCaller caller;
   caller.key = key;
   if (const auto kind = ChunkedPayloadOf(parts.content_sha256); kind != ChunkedPayload::kNone) {
-    const ChunkSigning signing{&signing_key, {iso, sizeof iso}, scope, parts.signature};
+    const ChunkSigning signing{&signing_key, time->text(), scope, parts.signature};
     auto body =
         DecodeChunks(kind, request.body.view(), headers.amz_decoded_content_length, signing);
     if (!body) return FailCall(std::move(body).error());

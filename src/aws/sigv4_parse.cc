@@ -25,7 +25,10 @@ void SplitCredential(SignatureParts& parts) {
 void ParseHeader(std::string_view header, SignatureParts& parts) {
   bool first = true;
   while (!header.empty()) {
-    const auto end = std::min(header.find_first_of(", "), header.size());
+    // By hand: find_first_of() searches its set anew for each character, which was half of the
+    // verifier's time.
+    std::size_t end = 0;
+    while (end < header.size() && header[end] != ',' && header[end] != ' ') ++end;
     const std::string_view word = header.substr(0, end);
     header.remove_prefix(std::min(end + 1, header.size()));
     if (first) {
