@@ -361,8 +361,8 @@ bool FrontDoor::PassAuthentication(Pending& pending) {
   const auto& keys = credentials_.Current();
   call.presigned = parts.presigned();
   call.has_session_token = !parts.security_token.empty();
-  if (IsRegionName(parts.region)) call.region = parts.region;
-  if (!IsRegionName(parts.region)) call.region = options_.default_region;
+  const bool region_known = IsRegionName(parts.region);
+  call.region = region_known ? parts.region : options_.default_region;
   call.partition = PartitionOfRegion(call.region);
 
   std::optional<ServiceError> error;
@@ -396,7 +396,7 @@ bool FrontDoor::PassAuthentication(Pending& pending) {
       body = std::move(caller->unchunked_body);
     }
   }
-  if (!error && !unsigned_call && !IsRegionName(parts.region) && !parts.region.empty()) {
+  if (!error && !region_known && !parts.region.empty()) {
     error = InvalidSignatureException("Credential should be scoped to a valid region, not '" +
                                       std::string(parts.region) + "'. ");
   }

@@ -20,31 +20,38 @@ void SplitCredential(SignatureParts& parts) {
   }
 }
 
+void TakeHeaderParameter(std::string_view word, SignatureParts& parts) {
+  const auto equals = word.find('=');
+  if (equals == std::string_view::npos) return;
+  const std::string_view name = word.substr(0, equals), value = word.substr(equals + 1);
+  if (name == "Credential") {
+    parts.credential = value;
+  } else if (name == "SignedHeaders") {
+    parts.signed_headers = value;
+  } else if (name == "Signature") {
+    parts.signature = value;
+  }
+}
+
 // "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...": parameters stand apart by
-// commas or blanks, in any order.
+// commas or blanks, in any order. Two plain searches: find_first_of() looks its set up anew for
+// each character, which was half of the verifier's time.
 void ParseHeader(std::string_view header, SignatureParts& parts) {
   bool first = true;
   while (!header.empty()) {
-    // By hand: find_first_of() searches its set anew for each character, which was half of the
-    // verifier's time.
-    std::size_t end = 0;
-    while (end < header.size() && header[end] != ',' && header[end] != ' ') ++end;
-    const std::string_view word = header.substr(0, end);
-    header.remove_prefix(std::min(end + 1, header.size()));
-    if (first) {
-      parts.algorithm = word;
-      first = false;
-      continue;
-    }
-    const auto equals = word.find('=');
-    if (equals == std::string_view::npos) continue;
-    const std::string_view name = word.substr(0, equals), value = word.substr(equals + 1);
-    if (name == "Credential") {
-      parts.credential = value;
-    } else if (name == "SignedHeaders") {
-      parts.signed_headers = value;
-    } else if (name == "Signature") {
-      parts.signature = value;
+    const auto blank = std::min(header.find(' '), header.size());
+    std::string_view words = header.substr(0, blank);
+    header.remove_prefix(std::min(blank + 1, header.size()));
+    while (!words.empty()) {
+      const auto comma = std::min(words.find(','), words.size());
+      const std::string_view word = words.substr(0, comma);
+      words.remove_prefix(std::min(comma + 1, words.size()));
+      if (first) {
+        parts.algorithm = word;
+        first = false;
+      } else {
+        TakeHeaderParameter(word, parts);
+      }
     }
   }
 }
