@@ -46,8 +46,10 @@ Status EnsureStream(ApiClient& client, const std::string& stream) {
   for (int tries = 0; tries < 600; ++tries) {
     ASSIGN_OR_RETURN(auto answer, client.Call("DescribeStreamSummary", describe));
     auto summary = answer.root().Find("StreamDescriptionSummary");
-    auto status = summary ? summary->Find("StreamStatus") : std::nullopt;
-    if (status && status->AsString() == "ACTIVE") return {};
+    if (summary) {
+      auto status = summary->Find("StreamStatus");
+      if (status && status->AsString() == "ACTIVE") return {};
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   return base::Fail(base::Code::kUnavailable, stream + " did not become ACTIVE within 30 s");
