@@ -309,7 +309,12 @@ StreamRegistry::Usage StreamRegistry::UsageOf(std::string_view account,
 AccountSettings StreamRegistry::Settings(std::string_view account, std::string_view region) const {
   std::lock_guard lock(implementation_->accounts_mutex);
   auto found = implementation_->accounts.find(AccountRowKey(account, region));
-  return found == implementation_->accounts.end() ? AccountSettings() : found->second;
+  if (found == implementation_->accounts.end()) return {};
+  AccountSettings settings = found->second;
+  if (settings.ended_ms != 0 && settings.ended_ms <= implementation_->NowMs()) {
+    settings.billing_commitment = false;
+  }
+  return settings;
 }
 
 }  // namespace millstream::streams

@@ -46,15 +46,16 @@ struct CreateOptions {
   int64_t retention_ms = 24 * 3'600'000LL;
 };
 
+// The throughput commitment of one account and region (On-demand Advantage).
 struct AccountSettings {
   bool billing_commitment = false;
   int64_t started_ms = 0;
-  int64_t ended_ms = 0;
+  int64_t ended_ms = 0;  // 0: no end in sight; in the future: ends then
   int64_t earliest_end_ms = 0;
 };
 
-// What a refused operation ran into, so that a service can say it in its own words. The numbers
-// fill AWS's texts.
+// What a refused operation ran into, so that a service can say it in its own words. Numbers, and the
+// message (which names the shard, consumer or key in question), fill AWS's texts.
 enum class Refusal {
   kStreamNotFound,
   kStreamExists,
@@ -82,7 +83,7 @@ enum class Refusal {
 };
 struct Refused {
   Refusal reason;
-  std::string message;  // for people and logs
+  std::string message;
   StreamStatus status = StreamStatus::kActive;
   int64_t count = 0;
   int64_t limit = 0;

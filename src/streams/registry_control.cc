@@ -115,9 +115,10 @@ Controlled<void> StreamRegistry::Delete(Stream& stream, bool enforce_consumer_de
 Controlled<void> StreamRegistry::Split(Stream& stream, ShardId shard, HashKey new_start) {
   Control control(*implementation_, stream);
   TRY_CONTROL(control.RequireActive());
+  if (control.before().mode == StreamMode::kOnDemand) return Refuse(Refusal::kOnDemandMode);
   const ShardEntry* entry = control.before().FindShard(shard);
-  if (entry == nullptr) return Refuse(Refusal::kShardNotFound);
-  if (!entry->facts.open()) return Refuse(Refusal::kShardClosed);
+  if (entry == nullptr) return Refuse(Refusal::kShardNotFound, shard.ToString());
+  if (!entry->facts.open()) return Refuse(Refusal::kShardClosed, shard.ToString());
   if (options_.limits.enforced && control.before().mode == StreamMode::kProvisioned) {
     Usage usage = implementation_->UsageOf(stream.key().account, stream.key().region);
     if (usage.open_shards + 1 > options_.limits.shards_max) {
@@ -127,7 +128,7 @@ Controlled<void> StreamRegistry::Split(Stream& stream, ShardId shard, HashKey ne
   // AWS wants more than the arithmetic needs: start + 1 < new_start < end.
   const HashKeyRange& range = entry->facts.range;
   if (new_start <= range.start || new_start - range.start <= 1 || new_start >= range.end) {
-    return Refuse(Refusal::kHashKeyOutside);
+    return Refuse(Refusal::kHashKeyOutside, codec::ToDecimal(new_start));
   }
   control.Reshard({{ReshardStep::Kind::kSplit, shard, {}, new_start}});
   return control.Commit();
@@ -136,6 +137,7 @@ Controlled<void> StreamRegistry::Split(Stream& stream, ShardId shard, HashKey ne
 Controlled<void> StreamRegistry::Merge(Stream& stream, ShardId shard, ShardId adjacent) {
   Control control(*implementation_, stream);
   TRY_CONTROL(control.RequireActive());
+  if (control.before().mode == StreamMode::kOnDemand) return Refuse(Refusal::kOnDemandMode);
   const ShardEntry* first = control.before().FindShard(shard);
   const ShardEntry* second = control.before().FindShard(adjacent);
   for (auto [entry, id] : {std::pair(first, shard), std::pair(second, adjacent)}) {
@@ -146,7 +148,7 @@ Controlled<void> StreamRegistry::Merge(Stream& stream, ShardId shard, ShardId ad
   }
   const HashKeyRange& lower = first->facts.range;
   if (lower.end == kHashKeyMax || lower.end + 1 != second->facts.range.start) {
-    return Refuse(Refusal::kShardsNotAdjacent);
+    return Refuse(Refusal::kShardsNotAdjacent, shard.ToString() + " and " + adjacent.ToString());
   }
   control.Reshard({{ReshardStep::Kind::kMerge, shard, adjacent, 0}});
   return control.Commit();
@@ -327,7 +329,7 @@ Controlled<Consumer> StreamRegistry::RegisterConsumer(
   TRY_CONTROL(control.RequireActive());
   const Limits& limits = options_.limits;
   std::vector<Consumer>& consumers = control.next.consumers;
-  if (FindMutable(control.next, name) != nullptr) return Refuse(Refusal::kConsumerExists);
+  if (FindMutable(control.next, name) != nullptr) return Refuse(Refusal::kConsumerExists, std::string(name));
   if (limits.enforced) {
     AccountSettings settings = Settings(stream.key().account, stream.key().region);
     int64_t most =
@@ -363,7 +365,7 @@ Controlled<void> StreamRegistry::DeregisterConsumer(Stream& stream, std::string_
   Control control(*implementation_, stream);
   TRY_CONTROL(control.RequirePresent());
   Consumer* consumer = FindMutable(control.next, name);
-  if (consumer == nullptr) return Refuse(Refusal::kConsumerNotFound);
+  if (consumer == nullptr) return Refuse(Refusal::kConsumerNotFound, std::string(name));
   if (options_.times.consumer_ms <= 0) {
     control.next.consumers.erase(control.next.consumers.begin() +
                                  (consumer - control.next.consumers.data()));
@@ -380,7 +382,7 @@ Controlled<void> StreamRegistry::ChangeConsumerTags(Stream& stream, std::string_
   Control control(*implementation_, stream);
   TRY_CONTROL(control.RequirePresent());
   Consumer* consumer = FindMutable(control.next, name);
-  if (consumer == nullptr) return Refuse(Refusal::kConsumerNotFound);
+  if (consumer == nullptr) return Refuse(Refusal::kConsumerNotFound, std::string(name));
   TRY_CONTROL(ChangeTagMap(consumer->tags, put, remove, options_.limits.tags_max));
   return control.Commit();
 }
@@ -390,7 +392,7 @@ Controlled<void> StreamRegistry::SetConsumerPolicy(Stream& stream, std::string_v
   Control control(*implementation_, stream);
   TRY_CONTROL(control.RequirePresent());
   Consumer* consumer = FindMutable(control.next, name);
-  if (consumer == nullptr) return Refuse(Refusal::kConsumerNotFound);
+  if (consumer == nullptr) return Refuse(Refusal::kConsumerNotFound, std::string(name));
   consumer->policy = std::move(policy);
   return control.Commit();
 }
@@ -403,14 +405,14 @@ Controlled<AccountSettings> StreamRegistry::SetBillingCommitment(std::string_vie
   std::lock_guard lock(implementation_->control_mutex);
   AccountSettings settings = Settings(account, region);
   int64_t now_ms = implementation_->NowMs();
-  if (enabled && !settings.billing_commitment) {
-    settings = {true, now_ms, 0, now_ms + kCommitmentMs};
-  } else if (!enabled && settings.billing_commitment) {
-    if (options_.limits.enforced && now_ms < settings.earliest_end_ms) {
-      return RefuseCounted(Refusal::kSameValue, now_ms, settings.earliest_end_ms, 0);
-    }
-    settings.billing_commitment = false;
-    settings.ended_ms = now_ms;
+  if (enabled) {
+    if (!settings.billing_commitment) settings = {true, now_ms, 0, now_ms + kCommitmentMs};
+    settings.ended_ms = 0;
+  } else if (settings.billing_commitment) {
+    // Ends when it may; until then it stands (see Settings).
+    settings.ended_ms = std::max(now_ms, settings.earliest_end_ms);
+    if (!options_.limits.enforced) settings.ended_ms = now_ms;
+    settings.billing_commitment = settings.ended_ms > now_ms;
   }
   std::string key = AccountRowKey(account, region);
   catalog::Transaction transaction;
