@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "sql/plan.h"
+
+namespace millstream::sql {
+
+// The states of a query's aggregates, side by side in `size` bytes per group. Zero bytes are the
+// state of an empty group. Values that do not fit there (distinct sets, lists) live in objects that
+// the state numbers.
+class AggregateSet {
+ public:
+  explicit AggregateSet(const std::vector<AggregateCall>& calls);
+
+  std::size_t size() const { return size_; }
+  // Adds rows: states[i] is the group of row i.
+  void Update(EvalContext& context, char* const* states);
+  // Writes the results of one group to row `row` of out columns from `first`. False, with a message,
+  // when a sum does not fit its type.
+  bool Finish(const char* state, int row, RowBuffer& out, int first, std::string& error) const;
+  // Forgets all groups' texts and objects.
+  void Reset();
+  // Copies a state with all it refers to; for checkpoints.
+  void Save(const char* state, std::string& out) const;
+  bool Restore(std::string_view& in, char* state);
+
+ private:
+  struct Slot {
+    AggregateCall call;
+    std::unique_ptr<Kernel> argument;
+    std::size_t offset;
+    Physical physical;
+  };
+  struct Object {
+    std::unordered_set<std::string> distinct;
+    std::vector<std::string> texts;
+    std::vector<double> numbers;
+  };
+  Object& ObjectOf(char* state);
+
+  std::vector<Slot> slots_;
+  std::size_t size_ = 0;
+  Arena texts_;
+  std::vector<std::unique_ptr<Object>> objects_;
+};
+
+}  // namespace millstream::sql

@@ -1,0 +1,484 @@
+// Tumbling and staggered aggregation, and DISTINCT.
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "sql/aggregate.h"
+#include "sql/group_table.h"
+#include "sql/operator.h"
+
+namespace millstream::sql {
+
+namespace {
+
+// Rows [from, to) of a batch as a batch of their own.
+class SliceBuffer {
+ public:
+  explicit SliceBuffer(const std::vector<PlanColumn>& columns) : buffer_(PhysicalColumns(columns)) {}
+  const Batch& Run(const Batch& batch, int from, int to) {
+    if (from == 0 && to == batch.rows) return batch;
+    buffer_.Clear();
+    for (std::size_t c = 0; c < batch.columns.size(); ++c) {
+      Vector& column = buffer_.column(static_cast<int>(c));
+      column.ClearNulls(kBatchRows);
+      for (int i = from; i < to; ++i) column.CopyRow(i - from, *batch.columns[c], i);
+    }
+    for (int i = from; i < to; ++i) buffer_.rowtime()[i - from] = batch.rowtime[i];
+    buffer_.set_rows(to - from);
+    return buffer_.view();
+  }
+
+ private:
+  RowBuffer buffer_;
+};
+
+// Reads what AppendKey wrote.
+void ReadKey(std::string_view& bytes, Vector& to, int row, Arena& arena) {
+  bool valid = bytes[0] != 0;
+  bytes.remove_prefix(1);
+  if (!valid) return to.SetNull(row);
+  to.valid()[row] = 1;
+  if (to.physical() == Physical::kString) {
+    uint32_t size;
+    std::memcpy(&size, bytes.data(), 4);
+    to.strings()[row] = arena.Copy(bytes.substr(4, size));
+    bytes.remove_prefix(4 + size);
+  } else {
+    std::memcpy(&to.ints()[row], bytes.data(), 8);
+    bytes.remove_prefix(8);
+  }
+}
+
+// GROUP BY over windows that ROWTIME (or a MONOTONIC column) closes. A window is the stretch of time
+// over which all time items keep their value; its results carry its end as ROWTIME.
+class AggregateOperator final : public Operator {
+ public:
+  AggregateOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
+      : plan_(plan),
+        evaluation_(runtime, pump),
+        aggregates_(plan.calls),
+        table_(aggregates_.size()),
+        slice_(plan.inputs[0]->columns),
+        out_(PhysicalColumns(plan.columns)),
+        states_(kBatchRows),
+        keys_(kBatchRows),
+        nulls_(kBatchRows) {
+    for (std::size_t k = 0; k < plan.keys.size(); ++k) {
+      bool time = std::find(plan.time_keys.begin(), plan.time_keys.end(), static_cast<int>(k)) !=
+                  plan.time_keys.end();
+      if (!time) {
+        plain_.push_back({static_cast<int>(k), Compile(plan.keys[k])});
+        continue;
+      }
+      bool pure = true;
+      VisitExpr(*plan.keys[k], [&](const Expr& x) { pure &= x.op != Expr::Op::kColumn; });
+      if (pure) {
+        functions_.push_back({static_cast<int>(k), RowtimeFunction(plan.keys[k])});
+        instant_ |= plan.keys[k]->op == Expr::Op::kRowtime;
+      } else {
+        monotonic_.push_back({static_cast<int>(k), Compile(plan.keys[k])});
+      }
+    }
+    time_values_.resize(plan.keys.size());
+    fast_string_ = plain_.size() == 1 && PhysicalOf(plan.keys[static_cast<std::size_t>(plain_[0].key)]->type.kind) ==
+                                             Physical::kString;
+    fast_int_ = plain_.size() == 1 && PhysicalOf(plan.keys[static_cast<std::size_t>(plain_[0].key)]->type.kind) ==
+                                          Physical::kInt;
+  }
+
+  void Push(int, const Batch& batch) override {
+    int from = 0;
+    while (from < batch.rows) {
+      int64_t t = batch.rowtime[from];
+      if (open_ && t >= end_) Close(t);
+      int to = from;
+      if (monotonic_.empty()) {
+        if (!open_) Open(t);
+        if (batch.rowtime[batch.rows - 1] < end_) {
+          to = batch.rows;
+        } else {
+          while (to < batch.rows && batch.rowtime[to] < end_) ++to;
+        }
+      } else {
+        to = from + 1;  // a MONOTONIC column: its value is looked at row by row
+      }
+      const Batch& part = slice_.Run(batch, from, to);
+      if (!monotonic_.empty()) {
+        EvalContext& context = evaluation_.Begin(part);
+        bool changed = !open_;
+        for (auto& [key, kernel] : monotonic_) {
+          Value v = kernel->Evaluate(context).GetValue(0, plan_.keys[static_cast<std::size_t>(key)]->type);
+          const Value& old = time_values_[static_cast<std::size_t>(key)];
+          changed |= v.null != old.null || v.i != old.i || v.d != old.d || v.s != old.s;
+          next_values_[key] = v;
+        }
+        if (changed) {
+          if (open_) Close(t);
+          Open(t);
+          for (auto& [key, v] : next_values_) time_values_[static_cast<std::size_t>(key)] = v;
+        }
+      }
+      Add(part);
+      from = to;
+    }
+    EmitBound(OutBound(batch.rowtime[batch.rows - 1]));
+  }
+
+  void Advance(int, int64_t bound) override {
+    if (open_ && bound >= end_) Close(bound);
+    EmitBound(OutBound(bound));
+  }
+
+  void Save(std::string& out) const override {
+    SaveInt(open_ ? 1 : 0, out);
+    SaveInt(start_, out);
+    SaveInt(end_, out);
+    SaveInt(static_cast<int64_t>(table_.size()), out);
+    for (std::size_t g = 0; g < table_.size(); ++g) {
+      std::string_view key;
+      bool value = table_.Key(g, key);
+      SaveInt(value ? 1 : 0, out);
+      SaveText(key, out);
+      aggregates_.Save(table_.State(g), out);
+    }
+  }
+  bool Restore(std::string_view& in) override {
+    int64_t open = 0, start = 0, end = 0, groups = 0;
+    if (!RestoreInt(in, open) || !RestoreInt(in, start) || !RestoreInt(in, end) ||
+        !RestoreInt(in, groups)) {
+      return false;
+    }
+    if (open != 0) Open(start);
+    for (int64_t g = 0; g < groups; ++g) {
+      int64_t value = 0;
+      std::string_view key;
+      if (!RestoreInt(in, value) || !RestoreText(in, key)) return false;
+      uint8_t null = value == 0 ? 1 : 0;
+      char* state = nullptr;
+      table_.Find(&key, &null, 1, &state);
+      if (!aggregates_.Restore(in, state)) return false;
+    }
+    return true;
+  }
+
+ private:
+  struct Key {
+    int key;
+    std::unique_ptr<Kernel> kernel;
+  };
+  struct TimeFunction {
+    int key;
+    RowtimeFunction function;
+  };
+
+  void Open(int64_t t) {
+    open_ = true;
+    start_ = t;
+    end_ = INT64_MAX;
+    for (TimeFunction& f : functions_) {
+      time_values_[static_cast<std::size_t>(f.key)] = f.function.At(t);
+      end_ = std::min(end_, f.function.NextChange(t));
+    }
+  }
+
+  // Results of equal windows are out before a row of the next one is looked at.
+  void Close(int64_t now) {
+    open_ = false;
+    int64_t rowtime = functions_.empty() ? now : instant_ ? start_ : end_;
+    int first = static_cast<int>(plan_.keys.size());
+    for (std::size_t g = 0; g < table_.size(); ++g) {
+      int row = out_.rows();
+      for (std::size_t k = 0; k < plan_.keys.size(); ++k) {
+        out_.column(static_cast<int>(k)).valid()[row] = 1;
+      }
+      for (TimeFunction& f : functions_) {
+        out_.column(f.key).SetValue(row, time_values_[static_cast<std::size_t>(f.key)], out_.arena());
+      }
+      for (Key& m : monotonic_) {
+        out_.column(m.key).SetValue(row, time_values_[static_cast<std::size_t>(m.key)], out_.arena());
+      }
+      std::string_view key;
+      bool value = table_.Key(g, key);
+      if (fast_string_ || fast_int_) {
+        Vector& column = out_.column(plain_[0].key);
+        if (!value) {
+          column.SetNull(row);
+        } else if (fast_string_) {
+          column.strings()[row] = out_.arena().Copy(key);
+        } else {
+          std::memcpy(&column.ints()[row], key.data(), 8);
+        }
+      } else {
+        for (Key& p : plain_) ReadKey(key, out_.column(p.key), row, out_.arena());
+      }
+      std::string error;
+      if (!aggregates_.Finish(table_.State(g), row, out_, first, error)) {
+        evaluation_.Report(rowtime, "NUMERIC_OUT_OF_RANGE", error);
+        continue;
+      }
+      out_.Commit(rowtime);
+      if (out_.full()) Flush();
+    }
+    Flush();
+    table_.Clear();
+    aggregates_.Reset();
+  }
+  void Flush() {
+    if (out_.rows() > 0) Emit(out_.view());
+    out_.Clear();
+  }
+
+  int64_t OutBound(int64_t bound) const {
+    return open_ && !functions_.empty() && !instant_ && end_ != INT64_MAX ? end_ : bound;
+  }
+
+  void Add(const Batch& batch) {
+    EvalContext& context = evaluation_.Begin(batch);
+    const Batch* input = &batch;
+    std::vector<const Vector*>& values = values_;
+    values.clear();
+    for (Key& p : plain_) values.push_back(&p.kernel->Evaluate(context));
+    if (!evaluation_.errors().empty()) {  // a key that cannot be computed: the row goes
+      evaluation_.Report(batch);
+      return AddWithoutFailed(batch);
+    }
+    if (fast_string_) {
+      const Vector& v = *values[0];
+      std::memcpy(keys_.data(), v.strings(), sizeof(std::string_view) * static_cast<std::size_t>(batch.rows));
+      if (v.has_nulls()) {
+        for (int i = 0; i < batch.rows; ++i) nulls_[static_cast<std::size_t>(i)] = v.valid()[i] == 0;
+      }
+      table_.Find(keys_.data(), v.has_nulls() ? nulls_.data() : nullptr, batch.rows, states_.data());
+    } else if (fast_int_) {
+      const Vector& v = *values[0];
+      for (int i = 0; i < batch.rows; ++i) {
+        keys_[static_cast<std::size_t>(i)] = {reinterpret_cast<const char*>(&v.ints()[i]), 8};
+        nulls_[static_cast<std::size_t>(i)] = v.valid()[i] == 0;
+      }
+      table_.Find(keys_.data(), v.has_nulls() ? nulls_.data() : nullptr, batch.rows, states_.data());
+    } else {
+      key_bytes_.clear();
+      std::size_t ends[kBatchRows + 1];
+      ends[0] = 0;
+      for (int i = 0; i < batch.rows; ++i) {
+        for (const Vector* v : values) AppendKey(*v, i, key_bytes_);
+        ends[i + 1] = key_bytes_.size();
+      }
+      for (int i = 0; i < batch.rows; ++i) {
+        keys_[static_cast<std::size_t>(i)] = {key_bytes_.data() + ends[i], ends[i + 1] - ends[i]};
+      }
+      table_.Find(keys_.data(), nullptr, batch.rows, states_.data());
+    }
+    context.input = input;
+    aggregates_.Update(context, states_.data());
+    if (!evaluation_.errors().empty()) evaluation_.Report(batch);
+  }
+
+  void AddWithoutFailed(const Batch& batch) {
+    std::vector<int> good;
+    for (int i = 0; i < batch.rows; ++i) {
+      if (!evaluation_.errors().failed(i)) good.push_back(i);
+    }
+    SliceBuffer one(plan_.inputs[0]->columns);
+    for (int i : good) {
+      // Rare: rows are added one by one so that only good ones are seen.
+      Batch single = one.Run(batch, i, i + 1);
+      if (batch.rows > 1) Add(single);
+    }
+  }
+
+  const Plan& plan_;
+  Evaluation evaluation_;
+  AggregateSet aggregates_;
+  GroupTable table_;
+  SliceBuffer slice_;
+  RowBuffer out_;
+  std::vector<Key> plain_, monotonic_;
+  std::vector<TimeFunction> functions_;
+  std::vector<Value> time_values_;
+  std::map<int, Value> next_values_;
+  std::vector<char*> states_;
+  std::vector<std::string_view> keys_;
+  std::vector<uint8_t> nulls_;
+  std::vector<const Vector*> values_;
+  std::string key_bytes_;
+  bool fast_string_ = false, fast_int_ = false, instant_ = false, open_ = false;
+  int64_t start_ = 0, end_ = 0;
+};
+
+// WINDOWED BY STAGGER: each key has a window of its own, from its first row on.
+class StaggerOperator final : public Operator {
+ public:
+  StaggerOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
+      : plan_(plan),
+        evaluation_(runtime, pump),
+        aggregates_(plan.calls),
+        slice_(plan.inputs[0]->columns),
+        out_(PhysicalColumns(plan.columns)) {
+    for (const ExprPtr& key : plan.keys) kernels_.push_back(Compile(key));
+  }
+  void Push(int, const Batch& batch) override {
+    for (int i = 0; i < batch.rows; ++i) {
+      CloseUntil(batch.rowtime[i]);
+      const Batch& row = slice_.Run(batch, i, i + 1);
+      EvalContext& context = evaluation_.Begin(row);
+      std::string key;
+      for (auto& kernel : kernels_) AppendKey(kernel->Evaluate(context), 0, key);
+      if (!evaluation_.errors().empty()) {
+        evaluation_.Report(row);
+        continue;
+      }
+      auto [it, fresh] = groups_.try_emplace(key);
+      if (fresh) {
+        it->second.state.assign(aggregates_.size() / 8 + 1, 0);
+        it->second.end = row.rowtime[0] + plan_.stagger_ms;
+        ends_.emplace(it->second.end, key);
+      }
+      char* state = reinterpret_cast<char*>(it->second.state.data());
+      aggregates_.Update(context, &state);
+    }
+    EmitBound(batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int, int64_t bound) override {
+    CloseUntil(bound);
+    EmitBound(bound);
+  }
+  void Save(std::string& out) const override {
+    SaveInt(static_cast<int64_t>(ends_.size()), out);
+    for (const auto& [end, key] : ends_) {
+      SaveInt(end, out);
+      SaveText(key, out);
+      aggregates_.Save(reinterpret_cast<const char*>(groups_.at(key).state.data()), out);
+    }
+  }
+  bool Restore(std::string_view& in) override {
+    int64_t n = 0;
+    if (!RestoreInt(in, n)) return false;
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t end = 0;
+      std::string_view key;
+      if (!RestoreInt(in, end) || !RestoreText(in, key)) return false;
+      Group& group = groups_[std::string(key)];
+      group.end = end;
+      group.state.assign(aggregates_.size() / 8 + 1, 0);
+      ends_.emplace(end, std::string(key));
+      if (!aggregates_.Restore(in, reinterpret_cast<char*>(group.state.data()))) return false;
+    }
+    return true;
+  }
+
+ private:
+  struct Group {
+    int64_t end = 0;
+    std::vector<int64_t> state;
+  };
+  void CloseUntil(int64_t t) {
+    while (!ends_.empty() && ends_.begin()->first <= t) {
+      int64_t end = ends_.begin()->first;
+      std::string key = ends_.begin()->second;
+      ends_.erase(ends_.begin());
+      auto it = groups_.find(key);
+      std::string_view bytes = key;
+      int row = out_.rows();
+      for (std::size_t k = 0; k < kernels_.size(); ++k) {
+        ReadKey(bytes, out_.column(static_cast<int>(k)), row, out_.arena());
+      }
+      std::string error;
+      if (aggregates_.Finish(reinterpret_cast<const char*>(it->second.state.data()), row, out_,
+                             static_cast<int>(kernels_.size()), error)) {
+        out_.Commit(end);
+      } else {
+        evaluation_.Report(end, "NUMERIC_OUT_OF_RANGE", error);
+      }
+      groups_.erase(it);
+      if (out_.full()) Flush();
+    }
+    Flush();
+    if (groups_.empty()) aggregates_.Reset();
+  }
+  void Flush() {
+    if (out_.rows() > 0) Emit(out_.view());
+    out_.Clear();
+  }
+
+  const Plan& plan_;
+  Evaluation evaluation_;
+  AggregateSet aggregates_;
+  SliceBuffer slice_;
+  RowBuffer out_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;
+  std::unordered_map<std::string, Group> groups_;
+  std::multimap<int64_t, std::string> ends_;
+};
+
+// SELECT STREAM DISTINCT: the first of equal rows within one value of the time columns.
+class DistinctOperator final : public Operator {
+ public:
+  DistinctOperator(const Plan& plan, Runtime&) : plan_(plan), out_(PhysicalColumns(plan.columns)) {
+    for (const ExprPtr& e : plan.keys) functions_.emplace_back(e);
+  }
+  void Push(int, const Batch& batch) override {
+    std::string key;
+    for (int i = 0; i < batch.rows; ++i) {
+      if (batch.rowtime[i] >= end_) {
+        seen_.clear();
+        end_ = INT64_MAX;
+        for (RowtimeFunction& f : functions_) end_ = std::min(end_, f.NextChange(batch.rowtime[i]));
+      }
+      key.clear();
+      for (int c = 0; c < plan_.visible; ++c) AppendKey(*batch.columns[static_cast<std::size_t>(c)], i, key);
+      if (!seen_.insert(key).second) continue;
+      for (std::size_t c = 0; c < batch.columns.size(); ++c) {
+        out_.column(static_cast<int>(c)).CopyRow(out_.rows(), *batch.columns[c], i);
+      }
+      out_.Commit(batch.rowtime[i]);
+    }
+    if (out_.rows() > 0) Emit(out_.view());
+    out_.Clear();
+    EmitBound(batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int, int64_t bound) override {
+    if (bound >= end_) {
+      seen_.clear();
+      end_ = INT64_MIN;
+    }
+    EmitBound(bound);
+  }
+  void Save(std::string& out) const override {
+    SaveInt(end_, out);
+    SaveInt(static_cast<int64_t>(seen_.size()), out);
+    for (const std::string& s : seen_) SaveText(s, out);
+  }
+  bool Restore(std::string_view& in) override {
+    int64_t n = 0;
+    if (!RestoreInt(in, end_) || !RestoreInt(in, n)) return false;
+    for (int64_t i = 0; i < n; ++i) {
+      std::string_view s;
+      if (!RestoreText(in, s)) return false;
+      seen_.emplace(s);
+    }
+    return true;
+  }
+
+ private:
+  const Plan& plan_;
+  std::vector<RowtimeFunction> functions_;
+  std::unordered_set<std::string> seen_;
+  int64_t end_ = INT64_MIN;
+  RowBuffer out_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> MakeAggregate(const Plan& plan, Runtime& runtime, const std::string& pump) {
+  return std::make_unique<AggregateOperator>(plan, runtime, pump);
+}
+std::unique_ptr<Operator> MakeStagger(const Plan& plan, Runtime& runtime, const std::string& pump) {
+  return std::make_unique<StaggerOperator>(plan, runtime, pump);
+}
+std::unique_ptr<Operator> MakeDistinct(const Plan& plan, Runtime& runtime) {
+  return std::make_unique<DistinctOperator>(plan, runtime);
+}
+
+}  // namespace millstream::sql

@@ -1,0 +1,357 @@
+// Operators without windows: projection and filter, merging, limit, and what they share.
+#include <algorithm>
+#include <deque>
+
+#include "sql/cast.h"
+#include "sql/operator.h"
+
+namespace millstream::sql {
+
+EvalContext& Evaluation::Begin(const Batch& batch) {
+  arena_.Reset();
+  errors_.Clear();
+  context_ = EvalContext{&batch, &arena_, &errors_, runtime_.clock->WallMs(),
+                         runtime_.query_start_ms};
+  return context_;
+}
+
+void Evaluation::Report(int64_t rowtime, const char* name, std::string message, std::string row) {
+  if (!runtime_.on_error) return;
+  ErrorRow error;
+  error.time_ms = runtime_.clock->WallMs();
+  error.name = name;
+  error.message = std::move(message);
+  error.data_rowtime = rowtime;
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  for (unsigned char c : row.substr(0, 24576)) {
+    error.data_row += kDigits[c >> 4];
+    error.data_row += kDigits[c & 15];
+  }
+  error.pump = pump_;
+  runtime_.on_error(std::move(error));
+}
+
+void Evaluation::Report(const Batch& batch) {
+  int last = -1;
+  for (const RowErrors::Entry& e : errors_.entries()) {
+    if (e.row == last) continue;
+    last = e.row;
+    std::string row;
+    for (const Vector* column : batch.columns) {
+      if (!row.empty()) row += ',';
+      if (column->valid()[e.row] == 0) continue;
+      if (column->physical() == Physical::kString) {
+        row += column->strings()[e.row];
+      } else if (column->physical() == Physical::kDouble) {
+        AppendDouble(column->doubles()[e.row], row);
+      } else {
+        row += std::to_string(column->ints()[e.row]);
+      }
+    }
+    Report(batch.rowtime[e.row], e.name, e.message, row);
+  }
+}
+
+void AppendKey(const Vector& column, int row, std::string& out) {
+  bool valid = column.valid()[row] != 0;
+  out.push_back(valid ? 1 : 0);
+  if (!valid) return;
+  if (column.physical() == Physical::kString) {
+    std::string_view text = column.strings()[row];
+    uint32_t size = static_cast<uint32_t>(text.size());
+    out.append(reinterpret_cast<const char*>(&size), sizeof size);
+    out.append(text);
+  } else {
+    int64_t bits = column.ints()[row];
+    if (column.physical() == Physical::kDouble && column.doubles()[row] == 0) bits = 0;  // -0
+    out.append(reinterpret_cast<const char*>(&bits), 8);
+  }
+}
+
+namespace {
+
+// Copies chosen rows of a batch into owned columns; only columns that are wanted.
+class Gather {
+ public:
+  Gather(const std::vector<Physical>& columns, std::vector<uint8_t> wanted)
+      : wanted_(std::move(wanted)), buffer_(columns) {}
+  const Batch& Run(const Batch& batch, const int* rows, int count) {
+    buffer_.Clear();
+    for (std::size_t c = 0; c < batch.columns.size(); ++c) {
+      if (!wanted_.empty() && wanted_[c] == 0) continue;
+      Vector& to = buffer_.column(static_cast<int>(c));
+      const Vector& from = *batch.columns[c];
+      to.ClearNulls(kBatchRows);
+      if (from.physical() == Physical::kString) {
+        for (int i = 0; i < count; ++i) to.strings()[i] = from.strings()[rows[i]];
+      } else {
+        for (int i = 0; i < count; ++i) to.ints()[i] = from.ints()[rows[i]];
+      }
+      if (from.has_nulls()) {
+        for (int i = 0; i < count; ++i) to.valid()[i] = from.valid()[rows[i]];
+        to.set_has_nulls(true);
+      }
+    }
+    for (int i = 0; i < count; ++i) buffer_.rowtime()[i] = batch.rowtime[rows[i]];
+    buffer_.set_rows(count);
+    return buffer_.view();
+  }
+
+ private:
+  std::vector<uint8_t> wanted_;
+  RowBuffer buffer_;
+};
+
+class ProjectOperator final : public Operator {
+ public:
+  ProjectOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
+      : plan_(plan), evaluation_(runtime, pump) {
+    const std::vector<PlanColumn>& input = plan.inputs[0]->columns;
+    std::vector<uint8_t> wanted(input.size(), 0);
+    auto want = [&](const ExprPtr& e) {
+      VisitExpr(*e, [&](const Expr& x) {
+        if (x.op == Expr::Op::kColumn) wanted[static_cast<std::size_t>(x.index)] = 1;
+      });
+    };
+    for (const ExprPtr& e : plan.expressions) {
+      kernels_.push_back(Compile(e));
+      want(e);
+    }
+    if (plan.filter) filter_ = Compile(plan.filter);
+    if (plan.rowtime) {
+      rowtime_ = Compile(plan.rowtime);
+      want(plan.rowtime);
+    }
+    if (plan.filter) selected_ = std::make_unique<Gather>(PhysicalColumns(input), wanted);
+    good_ = std::make_unique<Gather>(PhysicalColumns(plan.columns), std::vector<uint8_t>());
+    for (const PlanColumn& c : plan.columns) not_null_ |= c.not_null;
+    out_.columns.resize(kernels_.size());
+    rows_.resize(kBatchRows);
+    times_.resize(kBatchRows);
+    if (plan.rowtime) {
+      bool pure = true;
+      VisitExpr(*plan.rowtime, [&](const Expr& x) { pure &= x.op != Expr::Op::kColumn; });
+      if (pure) rowtime_function_ = std::make_unique<RowtimeFunction>(plan.rowtime);
+    }
+  }
+
+  void Push(int, const Batch& batch) override {
+    const Batch* input = &batch;
+    EvalContext& context = evaluation_.Begin(batch);
+    if (filter_) {
+      const Vector& keep = filter_->Evaluate(context);
+      if (!evaluation_.errors().empty()) evaluation_.Report(batch);
+      int count = 0;
+      const int64_t* value = keep.ints();
+      const uint8_t* valid = keep.valid();
+      for (int i = 0; i < batch.rows; ++i) {
+        rows_[static_cast<std::size_t>(count)] = i;
+        count += valid[i] != 0 && value[i] != 0;
+      }
+      if (!evaluation_.errors().empty()) {
+        int kept = 0;
+        for (int k = 0; k < count; ++k) {
+          if (!evaluation_.errors().failed(rows_[static_cast<std::size_t>(k)])) {
+            rows_[static_cast<std::size_t>(kept++)] = rows_[static_cast<std::size_t>(k)];
+          }
+        }
+        count = kept;
+        evaluation_.errors().Clear();
+      }
+      if (count == 0) return EmitBound(BoundOf(batch.rowtime[batch.rows - 1]));
+      if (count < batch.rows) {
+        input = &selected_->Run(batch, rows_.data(), count);
+        context.input = input;
+      }
+    }
+    for (std::size_t c = 0; c < kernels_.size(); ++c) {
+      out_.columns[c] = &kernels_[c]->Evaluate(context);
+    }
+    out_.rows = input->rows;
+    out_.rowtime = input->rowtime;
+    if (not_null_) CheckNotNull();
+    if (rowtime_) {
+      const Vector& times = rowtime_->Evaluate(context);
+      for (int i = 0; i < input->rows; ++i) {
+        int64_t t = times.ints()[i];
+        if (evaluation_.errors().failed(i)) continue;
+        if (times.valid()[i] == 0) {
+          evaluation_.errors().Add(i, "ROWTIME_IS_NULL", "the row's ROWTIME is NULL");
+        } else if (t < last_) {
+          evaluation_.errors().Add(i, "ROWTIME_OUT_OF_ORDER",
+                                   "ROWTIME goes back; sort with ORDER BY t WITHIN INTERVAL ...");
+        } else {
+          last_ = t;
+        }
+        times_[static_cast<std::size_t>(i)] = t;
+      }
+      out_.rowtime = times_.data();
+    }
+    int64_t bound = BoundOf(input->rowtime[input->rows - 1]);
+    if (!evaluation_.errors().empty()) {
+      // Reported with the input's values; the good rows go on.
+      std::vector<uint8_t> bad(static_cast<std::size_t>(input->rows), 0);
+      for (const RowErrors::Entry& e : evaluation_.errors().entries()) {
+        bad[static_cast<std::size_t>(e.row)] = 1;
+      }
+      evaluation_.Report(*input);
+      int count = 0;
+      for (int i = 0; i < input->rows; ++i) {
+        if (bad[static_cast<std::size_t>(i)] == 0) rows_[static_cast<std::size_t>(count++)] = i;
+      }
+      if (count > 0) Emit(good_->Run(out_, rows_.data(), count));
+    } else {
+      Emit(out_);
+    }
+    EmitBound(bound);
+  }
+
+  void Advance(int, int64_t bound) override { EmitBound(BoundOf(bound)); }
+  void Save(std::string& out) const override { SaveInt(last_, out); }
+  bool Restore(std::string_view& in) override { return RestoreInt(in, last_); }
+
+ private:
+  int64_t BoundOf(int64_t bound) {
+    if (!rowtime_) return bound;
+    if (rowtime_function_) {
+      Value v = rowtime_function_->At(bound);
+      return v.null ? last_ : std::max(last_, v.i);
+    }
+    return last_;
+  }
+  void CheckNotNull() {
+    for (std::size_t c = 0; c < kernels_.size(); ++c) {
+      if (!plan_.columns[c].not_null || !out_.columns[c]->has_nulls()) continue;
+      for (int i = 0; i < out_.rows; ++i) {
+        if (out_.columns[c]->valid()[i] == 0 && !evaluation_.errors().failed(i)) {
+          evaluation_.errors().Add(i, "NOT_NULL_VIOLATION",
+                                   "NULL in column " + plan_.columns[c].name + ", which is NOT NULL");
+        }
+      }
+    }
+  }
+
+  const Plan& plan_;
+  Evaluation evaluation_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;
+  std::unique_ptr<Kernel> filter_, rowtime_;
+  std::unique_ptr<RowtimeFunction> rowtime_function_;
+  std::unique_ptr<Gather> selected_, good_;
+  bool not_null_ = false;
+  int64_t last_ = INT64_MIN;
+  std::vector<int> rows_;
+  std::vector<int64_t> times_;
+  Batch out_;
+};
+
+// Several ascending inputs become one; the slowest input, or its bound, sets the pace.
+class MergeOperator final : public Operator {
+ public:
+  MergeOperator(const std::vector<PlanColumn>& columns, int ports)
+      : queues_(static_cast<std::size_t>(ports)),
+        bounds_(static_cast<std::size_t>(ports), INT64_MIN),
+        out_(PhysicalColumns(columns)),
+        columns_(static_cast<int>(columns.size())) {}
+
+  void Push(int port, const Batch& batch) override {
+    auto& queue = queues_[static_cast<std::size_t>(port)];
+    for (int i = 0; i < batch.rows; ++i) {
+      StoredRow row;
+      row.rowtime = batch.rowtime[i];
+      AppendRow(batch, i, row.bytes);
+      queue.push_back(std::move(row));
+    }
+    Advance(port, batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int port, int64_t bound) override {
+    int64_t& mine = bounds_[static_cast<std::size_t>(port)];
+    mine = std::max(mine, bound);
+    int64_t slowest = *std::min_element(bounds_.begin(), bounds_.end());
+    while (true) {
+      std::size_t next = queues_.size();
+      for (std::size_t q = 0; q < queues_.size(); ++q) {
+        if (!queues_[q].empty() &&
+            (next == queues_.size() || queues_[q].front().rowtime < queues_[next].front().rowtime)) {
+          next = q;
+        }
+      }
+      if (next == queues_.size() || queues_[next].front().rowtime > slowest) break;
+      // Rows stay alive in `emitting_` until their batch is out: strings refer to them.
+      emitting_.push_back(std::move(queues_[next].front()));
+      queues_[next].pop_front();
+      ReadRow(emitting_.back().bytes, out_, out_.rows(), 0, columns_);
+      out_.Commit(emitting_.back().rowtime);
+      if (out_.full()) Flush();
+    }
+    Flush();
+    EmitBound(slowest);
+  }
+  void Save(std::string& out) const override {
+    for (std::size_t q = 0; q < queues_.size(); ++q) {
+      SaveInt(bounds_[q], out);
+      SaveInt(static_cast<int64_t>(queues_[q].size()), out);
+      for (const StoredRow& row : queues_[q]) {
+        SaveInt(row.rowtime, out);
+        SaveText(row.bytes, out);
+      }
+    }
+  }
+  bool Restore(std::string_view& in) override {
+    for (std::size_t q = 0; q < queues_.size(); ++q) {
+      int64_t n = 0;
+      if (!RestoreInt(in, bounds_[q]) || !RestoreInt(in, n)) return false;
+      for (int64_t i = 0; i < n; ++i) {
+        StoredRow row;
+        std::string_view bytes;
+        if (!RestoreInt(in, row.rowtime) || !RestoreText(in, bytes)) return false;
+        row.bytes = std::string(bytes);
+        queues_[q].push_back(std::move(row));
+      }
+    }
+    return true;
+  }
+
+ private:
+  void Flush() {
+    if (out_.rows() > 0) Emit(out_.view());
+    out_.Clear();
+    emitting_.clear();
+  }
+  std::vector<std::deque<StoredRow>> queues_;
+  std::vector<int64_t> bounds_;
+  std::deque<StoredRow> emitting_;
+  RowBuffer out_;
+  int columns_;
+};
+
+class LimitOperator final : public Operator {
+ public:
+  explicit LimitOperator(const Plan& plan) : left_(plan.limit) {}
+  void Push(int, const Batch& batch) override {
+    Batch part = batch;
+    part.rows = static_cast<int>(std::min<int64_t>(left_, batch.rows));
+    left_ -= part.rows;
+    Emit(part);
+    EmitBound(batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int, int64_t bound) override { EmitBound(bound); }
+  void Save(std::string& out) const override { SaveInt(left_, out); }
+  bool Restore(std::string_view& in) override { return RestoreInt(in, left_); }
+
+ private:
+  int64_t left_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> MakeProject(const Plan& plan, Runtime& runtime, const std::string& pump) {
+  return std::make_unique<ProjectOperator>(plan, runtime, pump);
+}
+std::unique_ptr<Operator> MakeMerge(const std::vector<PlanColumn>& columns, int ports) {
+  return std::make_unique<MergeOperator>(columns, ports);
+}
+std::unique_ptr<Operator> MakeLimit(const Plan& plan) {
+  return std::make_unique<LimitOperator>(plan);
+}
+
+}  // namespace millstream::sql

@@ -1,0 +1,219 @@
+// ORDER BY of streams: piece by piece, and within a time.
+#include <algorithm>
+#include <map>
+
+#include "sql/operator.h"
+
+namespace millstream::sql {
+
+namespace {
+
+int CompareValues(const Vector& v, int a, int b, const OrderKey& key) {
+  bool x = v.valid()[a] != 0, y = v.valid()[b] != 0;
+  if (!x || !y) {
+    if (x == y) return 0;
+    return x == key.nulls_first ? 1 : -1;
+  }
+  int c = 0;
+  switch (v.physical()) {
+    case Physical::kInt: c = v.ints()[a] < v.ints()[b] ? -1 : v.ints()[a] > v.ints()[b]; break;
+    case Physical::kDouble:
+      c = v.doubles()[a] < v.doubles()[b] ? -1 : v.doubles()[a] > v.doubles()[b];
+      break;
+    case Physical::kString: c = v.strings()[a].compare(v.strings()[b]); break;
+  }
+  return key.descending ? -c : c;
+}
+
+// Rows wait until the leading item changes its value, or a bound says that it will, and then go out
+// sorted. A stream ascends in ROWTIME, so they all carry the time of the last of them.
+class SortOperator final : public Operator {
+ public:
+  SortOperator(const Plan& plan)
+      : plan_(plan),
+        function_(plan.order_function ? plan.order_function : MakeRowtime()),
+        keeps_time_(!plan.order_function || plan.order_function->op == Expr::Op::kRowtime),
+        input_columns_(static_cast<int>(plan.inputs[0]->columns.size())),
+        a_(PhysicalColumns(plan.inputs[0]->columns)),
+        out_(PhysicalColumns(plan.inputs[0]->columns)) {
+    for (int c = 0; c < plan.visible; ++c) visible_.columns.push_back(nullptr);
+  }
+  void Push(int, const Batch& batch) override {
+    for (int i = 0; i < batch.rows; ++i) {
+      if (!rows_.empty() && batch.rowtime[i] >= end_) Flush();
+      if (rows_.empty()) end_ = function_.NextChange(batch.rowtime[i]);
+      StoredRow row;
+      row.rowtime = batch.rowtime[i];
+      AppendRow(batch, i, row.bytes);
+      rows_.push_back(std::move(row));
+    }
+    Advance(0, batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int, int64_t bound) override {
+    if (!rows_.empty() && bound >= end_) Flush();
+    EmitBound(rows_.empty() ? bound : rows_.back().rowtime);
+  }
+  void Save(std::string& out) const override {
+    SaveInt(end_, out);
+    SaveInt(static_cast<int64_t>(rows_.size()), out);
+    for (const StoredRow& r : rows_) {
+      SaveInt(r.rowtime, out);
+      SaveText(r.bytes, out);
+    }
+  }
+  bool Restore(std::string_view& in) override {
+    int64_t n = 0;
+    if (!RestoreInt(in, end_) || !RestoreInt(in, n)) return false;
+    for (int64_t i = 0; i < n; ++i) {
+      StoredRow r;
+      std::string_view bytes;
+      if (!RestoreInt(in, r.rowtime) || !RestoreText(in, bytes)) return false;
+      r.bytes = std::string(bytes);
+      rows_.push_back(std::move(r));
+    }
+    return true;
+  }
+
+ private:
+  void Flush() {
+    // Rows are compared in pairs through a two-row buffer: sorting is not the hot path, and the
+    // packed form keeps a waiting row small.
+    std::stable_sort(rows_.begin(), rows_.end(), [&](const StoredRow& x, const StoredRow& y) {
+      ReadRow(x.bytes, a_, 0, 0, input_columns_);
+      ReadRow(y.bytes, a_, 1, 0, input_columns_);
+      for (const OrderKey& key : plan_.order) {
+        int c = CompareValues(a_.column(key.column), 0, 1, key);
+        if (c != 0) return c < 0;
+      }
+      return false;
+    });
+    int64_t last = 0;
+    for (const StoredRow& row : rows_) last = std::max(last, row.rowtime);
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      ReadRow(rows_[i].bytes, out_, out_.rows(), 0, input_columns_);
+      out_.Commit(keeps_time_ ? rows_[i].rowtime : last);
+      if (!out_.full() && i + 1 < rows_.size()) continue;
+      const Batch& all = out_.view();
+      visible_.rows = all.rows;
+      visible_.rowtime = all.rowtime;
+      for (std::size_t c = 0; c < visible_.columns.size(); ++c) visible_.columns[c] = all.columns[c];
+      Emit(visible_);
+      out_.Clear();
+    }
+    rows_.clear();
+  }
+
+  const Plan& plan_;
+  RowtimeFunction function_;
+  bool keeps_time_;
+  int input_columns_;
+  RowBuffer a_, out_;
+  Batch visible_;
+  std::vector<StoredRow> rows_;
+  int64_t end_ = 0;
+};
+
+// ORDER BY ts WITHIN INTERVAL: rows go out in the order of their own time once that is `within`
+// behind the highest seen. A row that comes later than that is refused; bounds of the input say
+// nothing about this time and are ignored.
+class TimeSortOperator final : public Operator {
+ public:
+  TimeSortOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
+      : plan_(plan),
+        evaluation_(runtime, pump),
+        input_columns_(static_cast<int>(plan.inputs[0]->columns.size())),
+        out_(PhysicalColumns(plan.inputs[0]->columns)) {
+    visible_.columns.resize(static_cast<std::size_t>(plan.visible));
+  }
+  void Push(int, const Batch& batch) override {
+    const Vector& times = *batch.columns[static_cast<std::size_t>(plan_.time_column)];
+    for (int i = 0; i < batch.rows; ++i) {
+      if (times.valid()[i] == 0) continue;
+      int64_t t = times.ints()[i];
+      if (high_ != INT64_MIN && t < high_ - plan_.within_ms) {
+        evaluation_.Report(t, "ROWTIME_OUT_OF_ORDER",
+                           "the row is more than " + std::to_string(plan_.within_ms) +
+                               " ms older than the newest one");
+        continue;
+      }
+      std::string bytes;
+      AppendRow(batch, i, bytes);
+      rows_.emplace(t, std::move(bytes));
+      if (t > high_) {
+        high_ = t;
+        Release();
+      }
+    }
+    Flush();
+    if (high_ != INT64_MIN) EmitBound(high_ - plan_.within_ms);
+  }
+  void Advance(int, int64_t bound) override {
+    if (bound != INT64_MAX) return;
+    // The input has ended: what waits is complete.
+    high_ = INT64_MAX;
+    while (!rows_.empty()) Take();
+    Flush();
+    EmitBound(bound);
+  }
+  void Save(std::string& out) const override {
+    SaveInt(high_, out);
+    SaveInt(static_cast<int64_t>(rows_.size()), out);
+    for (const auto& [t, bytes] : rows_) {
+      SaveInt(t, out);
+      SaveText(bytes, out);
+    }
+  }
+  bool Restore(std::string_view& in) override {
+    int64_t n = 0;
+    if (!RestoreInt(in, high_) || !RestoreInt(in, n)) return false;
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t t = 0;
+      std::string_view bytes;
+      if (!RestoreInt(in, t) || !RestoreText(in, bytes)) return false;
+      rows_.emplace(t, std::string(bytes));
+    }
+    return true;
+  }
+
+ private:
+  void Release() {
+    while (!rows_.empty() && rows_.begin()->first <= high_ - plan_.within_ms) Take();
+  }
+  void Take() {
+    emitting_.push_back(rows_.extract(rows_.begin()));
+    ReadRow(emitting_.back().mapped(), out_, out_.rows(), 0, input_columns_);
+    out_.Commit(emitting_.back().key());
+    if (out_.full()) Flush();
+  }
+  void Flush() {
+    if (out_.rows() > 0) {
+      const Batch& all = out_.view();
+      visible_.rows = all.rows;
+      visible_.rowtime = all.rowtime;
+      for (std::size_t c = 0; c < visible_.columns.size(); ++c) visible_.columns[c] = all.columns[c];
+      Emit(visible_);
+    }
+    out_.Clear();
+    emitting_.clear();
+  }
+
+  const Plan& plan_;
+  Evaluation evaluation_;
+  int input_columns_;
+  RowBuffer out_;
+  Batch visible_;
+  std::multimap<int64_t, std::string> rows_;
+  std::vector<std::multimap<int64_t, std::string>::node_type> emitting_;
+  int64_t high_ = INT64_MIN;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> MakeSort(const Plan& plan, Runtime&, const std::string&) {
+  return std::make_unique<SortOperator>(plan);
+}
+std::unique_ptr<Operator> MakeTimeSort(const Plan& plan, Runtime& runtime, const std::string& pump) {
+  return std::make_unique<TimeSortOperator>(plan, runtime, pump);
+}
+
+}  // namespace millstream::sql

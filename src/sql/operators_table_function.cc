@@ -1,0 +1,222 @@
+// TOP_K_ITEMS_TUMBLING and COUNT_DISTINCT_ITEMS_TUMBLING.
+#include <algorithm>
+#include <unordered_map>
+
+#include "sql/cast.h"
+#include "sql/datetime.h"
+#include "sql/operator.h"
+#include "sql/random_cut_forest.h"
+
+namespace millstream::sql {
+
+namespace {
+
+// Counts items per window of ROWTIME, aligned like STEP. Exact: the memory is that of the distinct
+// items of one window.
+class ItemsOperator final : public Operator {
+ public:
+  explicit ItemsOperator(const Plan& plan)
+      : plan_(plan),
+        top_(plan.name == "TOP_K_ITEMS_TUMBLING"),
+        step_(plan.arguments[top_ ? 2 : 1].i * 1000),
+        type_(plan.inputs[0]->columns[static_cast<std::size_t>(plan.time_column)].type),
+        out_(PhysicalColumns(plan.columns)) {}
+
+  void Push(int, const Batch& batch) override {
+    const Vector& v = *batch.columns[static_cast<std::size_t>(plan_.time_column)];
+    for (int i = 0; i < batch.rows; ++i) {
+      if (open_ && batch.rowtime[i] >= end_) Close();
+      if (!open_) {
+        open_ = true;
+        end_ = FloorDiv(batch.rowtime[i], step_) * step_ + step_;
+      }
+      if (v.valid()[i] == 0) continue;
+      text_.clear();
+      AppendText(type_, v, i, text_);
+      auto [it, fresh] = items_.try_emplace(text_, std::pair<int64_t, int64_t>{0, arrived_});
+      if (fresh) ++arrived_;
+      ++it->second.first;
+    }
+    EmitBound(open_ ? end_ : batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int, int64_t bound) override {
+    if (open_ && bound >= end_) Close();
+    EmitBound(open_ ? end_ : bound);
+  }
+  void Save(std::string& out) const override {
+    SaveInt(open_ ? 1 : 0, out);
+    SaveInt(end_, out);
+    SaveInt(arrived_, out);
+    SaveInt(static_cast<int64_t>(items_.size()), out);
+    for (const auto& [text, count] : items_) {
+      SaveText(text, out);
+      SaveInt(count.first, out);
+      SaveInt(count.second, out);
+    }
+  }
+  bool Restore(std::string_view& in) override {
+    int64_t open = 0, n = 0;
+    if (!RestoreInt(in, open) || !RestoreInt(in, end_) || !RestoreInt(in, arrived_) ||
+        !RestoreInt(in, n)) {
+      return false;
+    }
+    open_ = open != 0;
+    for (int64_t i = 0; i < n; ++i) {
+      std::string_view text;
+      std::pair<int64_t, int64_t> count;
+      if (!RestoreText(in, text) || !RestoreInt(in, count.first) || !RestoreInt(in, count.second)) {
+        return false;
+      }
+      items_.emplace(std::string(text), count);
+    }
+    return true;
+  }
+
+ private:
+  void Close() {
+    open_ = false;
+    if (!top_) {
+      out_.column(0).valid()[0] = 1;
+      out_.column(0).ints()[0] = static_cast<int64_t>(items_.size());
+      out_.Commit(end_);
+      Flush();
+    } else {
+      std::vector<std::pair<const std::string*, std::pair<int64_t, int64_t>>> sorted;
+      for (const auto& [text, count] : items_) sorted.emplace_back(&text, count);
+      std::size_t k = std::min(sorted.size(), static_cast<std::size_t>(plan_.arguments[1].i));
+      std::partial_sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(k), sorted.end(),
+                        [](const auto& a, const auto& b) {
+                          return a.second.first != b.second.first
+                                     ? a.second.first > b.second.first
+                                     : a.second.second < b.second.second;
+                        });
+      for (std::size_t i = 0; i < k; ++i) {
+        int row = out_.rows();
+        out_.column(0).valid()[row] = out_.column(1).valid()[row] = 1;
+        out_.column(0).strings()[row] = out_.arena().Copy(sorted[i].first->substr(0, 1024));
+        out_.column(1).ints()[row] = sorted[i].second.first;
+        out_.Commit(end_);
+        if (out_.full()) Flush();
+      }
+      Flush();
+    }
+    items_.clear();
+    arrived_ = 0;
+  }
+  void Flush() {
+    if (out_.rows() > 0) Emit(out_.view());
+    out_.Clear();
+  }
+
+  const Plan& plan_;
+  bool top_;
+  int64_t step_;
+  Type type_;
+  RowBuffer out_;
+  bool open_ = false;
+  int64_t end_ = 0, arrived_ = 0;
+  std::string text_;
+  std::unordered_map<std::string, std::pair<int64_t, int64_t>> items_;
+};
+
+// RANDOM_CUT_FOREST: the input's columns and a score per row.
+class ForestOperator final : public Operator {
+ public:
+  explicit ForestOperator(const Plan& plan)
+      : explains_(plan.name == "RANDOM_CUT_FOREST_WITH_EXPLANATION") {
+    const auto& columns = plan.inputs[0]->columns;
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      Kind kind = columns[c].type.kind;
+      if (!IsNumeric(kind) || kind == Kind::kDecimal) continue;
+      numeric_.push_back(static_cast<int>(c));
+      names_.push_back(columns[c].name);
+    }
+    shingle_ = static_cast<std::size_t>(plan.arguments[3].i);
+    ForestOptions options;
+    options.trees = static_cast<int>(plan.arguments[0].i);
+    options.sample_size = static_cast<int>(plan.arguments[1].i);
+    options.time_decay = 1.0 / static_cast<double>(plan.arguments[2].i);
+    options.dimensions = static_cast<int>(numeric_.size() * shingle_);
+    forest_ = std::make_unique<RandomCutForest>(options);
+    std::vector<Physical> results = {Physical::kDouble};
+    if (explains_) results.push_back(Physical::kString);
+    out_.Init(results);
+    point_.resize(numeric_.size() * shingle_, 0);
+  }
+  void Push(int, const Batch& batch) override {
+    out_.Clear();
+    for (int i = 0; i < batch.rows; ++i) {
+      // The shingle: the last rows side by side, the newest last.
+      std::size_t n = numeric_.size();
+      std::move(point_.begin() + static_cast<std::ptrdiff_t>(n), point_.end(), point_.begin());
+      for (std::size_t d = 0; d < n; ++d) {
+        const Vector& v = *batch.columns[static_cast<std::size_t>(numeric_[d])];
+        float x = v.valid()[i] == 0                       ? 0
+                  : v.physical() == Physical::kDouble ? static_cast<float>(v.doubles()[i])
+                                                      : static_cast<float>(v.ints()[i]);
+        point_[point_.size() - n + d] = x;
+      }
+      ++rows_;
+      double score = 0;
+      attribution_.clear();
+      if (rows_ >= static_cast<int64_t>(shingle_)) {
+        score = forest_->Score(point_.data(), explains_ ? &attribution_ : nullptr);
+        forest_->Update(point_.data());
+      }
+      out_.column(0).valid()[i] = 1;
+      out_.column(0).doubles()[i] = score;
+      if (explains_) out_.column(1).strings()[i] = out_.arena().Copy(Explain());
+    }
+    out_.set_rows(batch.rows);
+    view_ = batch;
+    for (const Vector* v : out_.view().columns) view_.columns.push_back(v);
+    Emit(view_);
+    EmitBound(batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int, int64_t bound) override { EmitBound(bound); }
+
+ private:
+  std::string Explain() const {
+    std::string out = "{";
+    std::size_t n = numeric_.size();
+    for (std::size_t d = 0; d < n; ++d) {
+      double high = 0, low = 0;
+      for (std::size_t s = 0; s < shingle_ && !attribution_.empty(); ++s) {
+        high += attribution_[2 * (s * n + d)];
+        low += attribution_[2 * (s * n + d) + 1];
+      }
+      char text[160];
+      double sum = high + low;
+      std::snprintf(text, sizeof text,
+                    "\":{\"DIRECTION\":\"%s\",\"STRENGTH\":\"%.4f\",\"ATTRIBUTION_SCORE\":\"%.4f\"}",
+                    high >= low ? "HIGH" : "LOW", sum == 0 ? 0.0 : std::max(high, low) / sum, sum);
+      out += (d == 0 ? "\"" : ",\"");
+      for (char c : names_[d]) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+      }
+      out += text;
+    }
+    return out + "}";
+  }
+
+  bool explains_;
+  std::vector<int> numeric_;
+  std::vector<std::string> names_;
+  std::size_t shingle_ = 1;
+  int64_t rows_ = 0;
+  std::unique_ptr<RandomCutForest> forest_;
+  std::vector<float> point_;
+  std::vector<double> attribution_;
+  RowBuffer out_;
+  Batch view_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> MakeTableFunction(const Plan& plan, Runtime&) {
+  if (plan.name.rfind("RANDOM_CUT_FOREST", 0) == 0) return std::make_unique<ForestOperator>(plan);
+  return std::make_unique<ItemsOperator>(plan);
+}
+
+}  // namespace millstream::sql

@@ -1,0 +1,710 @@
+// Sliding windows: one result per row, over the rows of its partition that have arrived.
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <unordered_map>
+
+#include "sql/operator.h"
+
+namespace millstream::sql {
+
+namespace {
+
+using AKind = AggregateCall::Kind;
+
+// The rows of one partition, newest last: a ring of words, `stride` per row. Texts are owned.
+struct Ring {
+  std::vector<int64_t> words;
+  uint64_t head = 0, tail = 0;  // positions never go back
+  uint64_t mask = 0;
+
+  uint64_t size() const { return tail - head; }
+  int64_t* At(uint64_t position, std::size_t stride) {
+    return words.data() + (position & mask) * stride;
+  }
+  int64_t* Push(std::size_t stride) {
+    if (words.empty() || size() == mask + 1) {
+      uint64_t capacity = words.empty() ? 4 : (mask + 1) * 2;
+      std::vector<int64_t> bigger(capacity * stride);
+      for (uint64_t p = head; p < tail; ++p) {
+        std::copy_n(At(p, stride), stride, bigger.data() + (p & (capacity - 1)) * stride);
+      }
+      words = std::move(bigger);
+      mask = capacity - 1;
+    }
+    return At(tail++, stride);
+  }
+};
+
+double AsDouble(int64_t bits) {
+  double d;
+  std::memcpy(&d, &bits, 8);
+  return d;
+}
+const std::string& AsText(int64_t bits) { return *reinterpret_cast<const std::string*>(bits); }
+
+// What one call keeps per partition so that a row costs O(1).
+struct Running {
+  int64_t count = 0;
+  __int128 sum = 0;
+  double dsum = 0, compensation = 0;  // Neumaier: windows add and remove for ever
+  double mean = 0, m2 = 0;
+  double weight = 0;
+  int64_t last_time = 0;
+  std::deque<std::pair<uint64_t, int64_t>> best;  // MIN and MAX: positions with their values
+
+  void AddDouble(double x) {
+    double t = dsum + x;
+    compensation += std::fabs(dsum) >= std::fabs(x) ? (dsum - t) + x : (x - t) + dsum;
+    dsum = t;
+  }
+};
+
+struct Partition {
+  Ring ring;
+  std::vector<Running> running;
+};
+
+class WindowState {
+ public:
+  WindowState(const WindowPlan& plan, std::vector<const AggregateCall*> calls,
+              std::vector<int> results)
+      : plan_(plan), calls_(std::move(calls)), results_(std::move(results)) {
+    for (const ExprPtr& e : plan.partition_by) keys_.push_back(Compile(e));
+    for (const AggregateCall* call : calls_) {
+      arguments_.push_back(call->argument ? Compile(call->argument) : nullptr);
+      fallbacks_.push_back(call->fallback ? Compile(call->fallback) : nullptr);
+      physical_.push_back(call->argument ? PhysicalOf(call->argument->type.kind) : Physical::kInt);
+      if (call->kind == AKind::kFirst || call->kind == AKind::kNth) trims_ = false;
+      if (call->kind == AKind::kLast && call->ignore_nulls) trims_ = false;
+      if (call->kind == AKind::kLag) {
+        lag_ = std::max(lag_, call->offset);
+        if (call->ignore_nulls) trims_ = false;
+      }
+    }
+    stride_ = 2 + calls_.size();
+    trims_ &= plan.unbounded;
+    values_.resize(calls_.size());
+    fallback_values_.resize(calls_.size());
+    key_values_.resize(keys_.size());
+  }
+  ~WindowState() {
+    for (auto& [key, p] : partitions_) {
+      for (uint64_t i = p.ring.head; i < p.ring.tail; ++i) FreeTexts(p.ring.At(i, stride_));
+    }
+  }
+
+  void Process(EvalContext& context, RowBuffer& out) {
+    const Batch& batch = *context.input;
+    for (std::size_t k = 0; k < keys_.size(); ++k) key_values_[k] = &keys_[k]->Evaluate(context);
+    for (std::size_t c = 0; c < calls_.size(); ++c) {
+      values_[c] = arguments_[c] ? &arguments_[c]->Evaluate(context) : nullptr;
+      fallback_values_[c] = fallbacks_[c] ? &fallbacks_[c]->Evaluate(context) : nullptr;
+    }
+    for (int i = 0; i < batch.rows; ++i) {
+      key_.clear();
+      for (const Vector* v : key_values_) AppendKey(*v, i, key_);
+      auto it = partitions_.find(key_);
+      if (it == partitions_.end()) {
+        it = partitions_.try_emplace(key_).first;
+        it->second.running.resize(calls_.size());
+      }
+      Partition& partition = it->second;
+      Append(partition, i, batch.rowtime[i]);
+      Evict(partition, batch.rowtime[i]);
+      for (std::size_t c = 0; c < calls_.size(); ++c) {
+        Result(partition, c, i, batch.rowtime[i], out.column(results_[c]), out.arena());
+      }
+    }
+    processed_ += static_cast<std::size_t>(batch.rows);
+    if (!plan_.unbounded && !plan_.rows && processed_ > 1024 + 2 * partitions_.size()) {
+      Sweep(batch.rowtime[batch.rows - 1]);
+      processed_ = 0;
+    }
+  }
+
+  void Save(std::string& out) {
+    SaveInt(static_cast<int64_t>(partitions_.size()), out);
+    for (auto& [key, p] : partitions_) {
+      SaveText(key, out);
+      SaveInt(static_cast<int64_t>(p.ring.head), out);
+      SaveInt(static_cast<int64_t>(p.ring.tail), out);
+      for (uint64_t i = p.ring.head; i < p.ring.tail; ++i) {
+        const int64_t* row = p.ring.At(i, stride_);
+        for (std::size_t w = 0; w < stride_; ++w) {
+          if (w >= 2 && physical_[w - 2] == Physical::kString && (row[1] >> (w - 2) & 1) != 0) {
+            SaveText(AsText(row[w]), out);
+          } else {
+            SaveInt(row[w], out);
+          }
+        }
+      }
+      for (const Running& r : p.running) {
+        out.append(reinterpret_cast<const char*>(&r.count), 8);
+        out.append(reinterpret_cast<const char*>(&r.sum), 16);
+        for (double d : {r.dsum, r.compensation, r.mean, r.m2, r.weight}) {
+          out.append(reinterpret_cast<const char*>(&d), 8);
+        }
+        SaveInt(r.last_time, out);
+        SaveInt(static_cast<int64_t>(r.best.size()), out);
+        for (const auto& [position, value] : r.best) {
+          SaveInt(static_cast<int64_t>(position), out);
+          SaveInt(value, out);
+        }
+      }
+    }
+  }
+  bool Restore(std::string_view& in) {
+    int64_t n = 0;
+    if (!RestoreInt(in, n)) return false;
+    for (int64_t k = 0; k < n; ++k) {
+      std::string_view key;
+      int64_t head = 0, tail = 0;
+      if (!RestoreText(in, key) || !RestoreInt(in, head) || !RestoreInt(in, tail) || head > tail) {
+        return false;
+      }
+      Partition& p = partitions_[std::string(key)];
+      p.running.resize(calls_.size());
+      p.ring.head = p.ring.tail = static_cast<uint64_t>(head);
+      while (p.ring.tail < static_cast<uint64_t>(tail)) {
+        int64_t* row = p.ring.Push(stride_);
+        std::fill_n(row, stride_, 0);
+        for (std::size_t w = 0; w < stride_; ++w) {
+          if (w >= 2 && physical_[w - 2] == Physical::kString && (row[1] >> (w - 2) & 1) != 0) {
+            std::string_view text;
+            if (!RestoreText(in, text)) {
+              row[1] = 0;
+              return false;
+            }
+            row[w] = reinterpret_cast<int64_t>(new std::string(text));
+          } else if (!RestoreInt(in, row[w])) {
+            row[1] = 0;
+            return false;
+          }
+        }
+      }
+      for (Running& r : p.running) {
+        if (in.size() < 64) return false;
+        std::memcpy(&r.count, in.data(), 8);
+        std::memcpy(&r.sum, in.data() + 8, 16);
+        double* doubles[] = {&r.dsum, &r.compensation, &r.mean, &r.m2, &r.weight};
+        for (int d = 0; d < 5; ++d) std::memcpy(doubles[d], in.data() + 24 + 8 * d, 8);
+        in.remove_prefix(64);
+        int64_t best = 0;
+        if (!RestoreInt(in, r.last_time) || !RestoreInt(in, best)) return false;
+        for (int64_t b = 0; b < best; ++b) {
+          int64_t position = 0, value = 0;
+          if (!RestoreInt(in, position) || !RestoreInt(in, value)) return false;
+          r.best.emplace_back(static_cast<uint64_t>(position), value);
+        }
+      }
+      // Values of MIN and MAX over texts live in the ring.
+      for (std::size_t c = 0; c < calls_.size(); ++c) {
+        if (physical_[c] != Physical::kString) continue;
+        for (auto& [position, value] : p.running[c].best) {
+          if (position < p.ring.head || position >= p.ring.tail) return false;
+          value = p.ring.At(position, stride_)[2 + c];
+        }
+      }
+    }
+    return true;
+  }
+
+ private:
+  bool Valid(const int64_t* row, std::size_t c) const { return (row[1] >> c & 1) != 0; }
+  void FreeTexts(int64_t* row) {
+    for (std::size_t c = 0; c < calls_.size(); ++c) {
+      if (physical_[c] == Physical::kString && Valid(row, c)) {
+        delete reinterpret_cast<std::string*>(row[2 + c]);
+      }
+    }
+  }
+  bool Less(std::size_t c, int64_t a, int64_t b) const {
+    switch (physical_[c]) {
+      case Physical::kInt: return a < b;
+      case Physical::kDouble: return AsDouble(a) < AsDouble(b);
+      case Physical::kString: return AsText(a) < AsText(b);
+    }
+    return false;
+  }
+
+  void Append(Partition& p, int i, int64_t t) {
+    int64_t* row = p.ring.Push(stride_);
+    uint64_t position = p.ring.tail - 1;
+    row[0] = t;
+    row[1] = 0;
+    for (std::size_t c = 0; c < calls_.size(); ++c) {
+      Running& r = p.running[c];
+      const Vector* v = values_[c];
+      row[2 + c] = 0;
+      AKind kind = calls_[c]->kind;
+      if (v == nullptr || v->valid()[i] == 0) {
+        if (v == nullptr) {  // COUNT(*), ROW_NUMBER
+          row[1] |= int64_t{1} << c;
+          ++r.count;
+        }
+        continue;
+      }
+      row[1] |= int64_t{1} << c;
+      int64_t word = physical_[c] == Physical::kString
+                         ? reinterpret_cast<int64_t>(new std::string(v->strings()[i]))
+                         : v->ints()[i];
+      row[2 + c] = word;
+      switch (kind) {
+        case AKind::kMin:
+        case AKind::kMax:
+          while (!r.best.empty() && (kind == AKind::kMin ? !Less(c, r.best.back().second, word)
+                                                         : !Less(c, word, r.best.back().second))) {
+            r.best.pop_back();
+          }
+          r.best.emplace_back(position, word);
+          break;
+        case AKind::kSum:
+        case AKind::kAvg:
+          if (physical_[c] == Physical::kDouble) {
+            r.AddDouble(AsDouble(word));
+          } else {
+            r.sum += word;
+          }
+          break;
+        case AKind::kStddevPop:
+        case AKind::kStddevSamp:
+        case AKind::kVarPop:
+        case AKind::kVarSamp: {
+          double x = AsDouble(word), n = static_cast<double>(r.count + 1), delta = x - r.mean;
+          r.mean += delta / n;
+          r.m2 += delta * (x - r.mean);
+          break;
+        }
+        case AKind::kExpAvg: {
+          double decay = Decay(c, t - r.last_time, r.count);
+          r.dsum = r.dsum * decay + AsDouble(word);
+          r.weight = r.weight * decay + 1;
+          r.last_time = t;
+          break;
+        }
+        case AKind::kAny:
+        case AKind::kEvery: r.sum += word != 0; break;
+        default: break;
+      }
+      ++r.count;
+    }
+  }
+
+  double Decay(std::size_t c, int64_t elapsed, int64_t count) const {
+    if (count == 0) return 0;
+    return std::exp2(-static_cast<double>(elapsed) / static_cast<double>(calls_[c]->offset));
+  }
+
+  void Evict(Partition& p, int64_t t) {
+    Ring& ring = p.ring;
+    if (plan_.unbounded) {
+      if (!trims_) return;
+      while (ring.size() > static_cast<uint64_t>(lag_) + 1) {
+        int64_t* row = ring.At(ring.head, stride_);
+        for (std::size_t c = 0; c < calls_.size(); ++c) {  // texts that MIN and MAX still need stay
+          if (physical_[c] == Physical::kString && Valid(row, c) && !IsBest(p, c, row[2 + c])) {
+            delete reinterpret_cast<std::string*>(row[2 + c]);
+          }
+        }
+        ++ring.head;
+      }
+      return;
+    }
+    while (ring.size() > 0) {
+      int64_t* row = ring.At(ring.head, stride_);
+      bool leaves = plan_.rows ? ring.size() > static_cast<uint64_t>(plan_.preceding) + 1
+                               : row[0] < t - plan_.preceding;
+      if (!leaves) return;
+      Remove(p, row, t);
+      FreeTexts(row);
+      ++ring.head;
+    }
+  }
+  bool IsBest(const Partition& p, std::size_t c, int64_t word) const {
+    for (const auto& [position, value] : p.running[c].best) {
+      if (value == word) return true;
+    }
+    return false;
+  }
+
+  void Remove(Partition& p, const int64_t* row, int64_t t) {
+    for (std::size_t c = 0; c < calls_.size(); ++c) {
+      if (!Valid(row, c)) continue;
+      Running& r = p.running[c];
+      int64_t word = row[2 + c];
+      switch (calls_[c]->kind) {
+        case AKind::kMin:
+        case AKind::kMax:
+          if (!r.best.empty() && r.best.front().first == p.ring.head) r.best.pop_front();
+          break;
+        case AKind::kSum:
+        case AKind::kAvg:
+          if (physical_[c] == Physical::kDouble) {
+            r.AddDouble(-AsDouble(word));
+          } else {
+            r.sum -= word;
+          }
+          break;
+        case AKind::kStddevPop:
+        case AKind::kStddevSamp:
+        case AKind::kVarPop:
+        case AKind::kVarSamp: {
+          double x = AsDouble(word), n = static_cast<double>(r.count - 1);
+          if (n <= 0) {
+            r.mean = r.m2 = 0;
+          } else {
+            double before = (r.mean * (n + 1) - x) / n;
+            r.m2 = std::max(0.0, r.m2 - (x - r.mean) * (x - before));
+            r.mean = before;
+          }
+          break;
+        }
+        case AKind::kExpAvg: {
+          double decay = Decay(c, r.last_time - row[0], 1);
+          r.dsum -= AsDouble(word) * decay;
+          r.weight -= decay;
+          break;
+        }
+        case AKind::kAny:
+        case AKind::kEvery: r.sum -= word != 0; break;
+        default: break;
+      }
+      if (--r.count == 0) {
+        r.dsum = r.compensation = r.weight = 0;  // nothing left: forget rounding too
+        r.sum = 0;
+      }
+    }
+    (void)t;
+  }
+
+  void Set(const int64_t* row, std::size_t c, int i, Vector& out, Arena& arena) {
+    if (!Valid(row, c)) {
+      out.SetNull(i);
+    } else if (physical_[c] == Physical::kString) {
+      out.strings()[i] = arena.Copy(AsText(row[2 + c]));
+    } else {
+      out.ints()[i] = row[2 + c];
+    }
+  }
+
+  void Result(Partition& p, std::size_t c, int i, int64_t, Vector& out, Arena& arena) {
+    const AggregateCall& call = *calls_[c];
+    Running& r = p.running[c];
+    Ring& ring = p.ring;
+    out.valid()[i] = 1;
+    auto scan = [&](uint64_t from, bool back, int64_t skip) -> const int64_t* {
+      // The row `skip` rows from `from` on, NULLs left out if they are ignored.
+      uint64_t position = from;
+      while (position >= ring.head && position < ring.tail) {
+        const int64_t* row = ring.At(position, stride_);
+        if (!call.ignore_nulls || Valid(row, c)) {
+          if (skip-- == 0) return row;
+        }
+        if (back && position == ring.head) break;
+        position = back ? position - 1 : position + 1;
+      }
+      return nullptr;
+    };
+    switch (call.kind) {
+      case AKind::kCountRows:
+      case AKind::kCount:
+      case AKind::kRowNumber:
+      case AKind::kRank:
+      case AKind::kDenseRank: out.ints()[i] = r.count; return;
+      case AKind::kMin:
+      case AKind::kMax:
+        if (r.best.empty()) return out.SetNull(i);
+        if (physical_[c] == Physical::kString) {
+          out.strings()[i] = arena.Copy(AsText(r.best.front().second));
+        } else {
+          out.ints()[i] = r.best.front().second;
+        }
+        return;
+      case AKind::kSum:
+      case AKind::kAvg: {
+        if (r.count == 0) return out.SetNull(i);
+        bool average = call.kind == AKind::kAvg;
+        if (physical_[c] == Physical::kDouble) {
+          double sum = r.dsum + r.compensation;
+          out.doubles()[i] = average ? sum / static_cast<double>(r.count) : sum;
+        } else {
+          __int128 v = average ? r.sum / r.count : r.sum;
+          out.ints()[i] = v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : static_cast<int64_t>(v);
+        }
+        return;
+      }
+      case AKind::kStddevPop:
+      case AKind::kStddevSamp:
+      case AKind::kVarPop:
+      case AKind::kVarSamp: {
+        bool sample = call.kind == AKind::kStddevSamp || call.kind == AKind::kVarSamp;
+        int64_t n = r.count - (sample ? 1 : 0);
+        if (n <= 0) return out.SetNull(i);
+        double variance = r.m2 / static_cast<double>(n);
+        bool deviation = call.kind == AKind::kStddevPop || call.kind == AKind::kStddevSamp;
+        out.doubles()[i] = deviation ? std::sqrt(variance) : variance;
+        return;
+      }
+      case AKind::kExpAvg:
+        if (r.count == 0 || r.weight <= 0) return out.SetNull(i);
+        out.doubles()[i] = r.dsum / r.weight;
+        return;
+      case AKind::kAny:
+      case AKind::kEvery:
+        if (r.count == 0) return out.SetNull(i);
+        out.ints()[i] = call.kind == AKind::kAny ? r.sum > 0 : r.sum == r.count;
+        return;
+      case AKind::kFirst:
+      case AKind::kLast:
+      case AKind::kNth: {
+        bool back = call.kind == AKind::kLast || (call.kind == AKind::kNth && call.from_last);
+        const int64_t* row = scan(back ? ring.tail - 1 : ring.head, back,
+                                  call.kind == AKind::kNth ? call.offset - 1 : 0);
+        if (row == nullptr) return out.SetNull(i);
+        return Set(row, c, i, out, arena);
+      }
+      case AKind::kLag: {
+        const int64_t* row = nullptr;
+        if (!call.ignore_nulls || call.offset == 0) {
+          if (ring.size() > static_cast<uint64_t>(call.offset)) {
+            row = ring.At(ring.tail - 1 - static_cast<uint64_t>(call.offset), stride_);
+          }
+        } else if (ring.size() > 1) {
+          row = scan(ring.tail - 2, true, call.offset - 1);
+        }
+        if (row != nullptr) return Set(row, c, i, out, arena);
+        if (fallback_values_[c] == nullptr) return out.SetNull(i);
+        out.CopyRow(i, *fallback_values_[c], i);
+        if (out.physical() == Physical::kString && out.valid()[i] != 0) {
+          out.strings()[i] = arena.Copy(out.strings()[i]);
+        }
+        return;
+      }
+      default: return out.SetNull(i);
+    }
+  }
+
+  // Partitions whose rows have all left their window are forgotten; runs after as many rows as
+  // there are partitions, so that it costs O(1) a row.
+  void Sweep(int64_t t) {
+    for (auto it = partitions_.begin(); it != partitions_.end();) {
+      Ring& ring = it->second.ring;
+      bool dead = ring.size() == 0 || ring.At(ring.tail - 1, stride_)[0] < t - plan_.preceding;
+      if (dead) {
+        for (uint64_t i = ring.head; i < ring.tail; ++i) FreeTexts(ring.At(i, stride_));
+        it = partitions_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+  }
+
+  const WindowPlan& plan_;
+  std::vector<const AggregateCall*> calls_;
+  std::vector<int> results_;
+  std::vector<std::unique_ptr<Kernel>> keys_, arguments_, fallbacks_;
+  std::vector<Physical> physical_;
+  std::vector<const Vector*> key_values_, values_, fallback_values_;
+  std::unordered_map<std::string, Partition> partitions_;
+  std::string key_;
+  std::size_t stride_ = 0, processed_ = 0;
+  int64_t lag_ = 0;
+  bool trims_ = true;
+};
+
+class WindowOperator final : public Operator {
+ public:
+  WindowOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
+      : evaluation_(runtime, pump) {
+    std::size_t input = plan.inputs[0]->columns.size();
+    std::vector<PlanColumn> results(plan.columns.begin() + static_cast<std::ptrdiff_t>(input),
+                                    plan.columns.end());
+    out_.Init(PhysicalColumns(results));
+    for (std::size_t w = 0; w < plan.windows.size(); ++w) {
+      std::vector<const AggregateCall*> calls;
+      std::vector<int> places;
+      for (std::size_t c = 0; c < plan.calls.size(); ++c) {
+        if (plan.calls[c].window != static_cast<int>(w)) continue;
+        if (calls.size() == 60) {
+          throw SqlError(plan.at, "at most 60 functions over one window");
+        }
+        calls.push_back(&plan.calls[c]);
+        places.push_back(static_cast<int>(c));
+      }
+      if (!calls.empty()) {
+        states_.push_back(std::make_unique<WindowState>(plan.windows[w], calls, places));
+      }
+    }
+  }
+  void Push(int, const Batch& batch) override {
+    EvalContext& context = evaluation_.Begin(batch);
+    out_.Clear();
+    for (auto& state : states_) state->Process(context, out_);
+    if (!evaluation_.errors().empty()) evaluation_.Report(batch);
+    view_ = batch;
+    out_.set_rows(batch.rows);
+    for (const Vector* v : out_.view().columns) view_.columns.push_back(v);
+    Emit(view_);
+    EmitBound(batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int, int64_t bound) override { EmitBound(bound); }
+  void Save(std::string& out) const override {
+    for (const auto& state : states_) state->Save(out);
+  }
+  bool Restore(std::string_view& in) override {
+    for (auto& state : states_) {
+      if (!state->Restore(in)) return false;
+    }
+    return true;
+  }
+
+ private:
+  Evaluation evaluation_;
+  RowBuffer out_;
+  Batch view_;
+  std::vector<std::unique_ptr<WindowState>> states_;
+};
+
+// RANK, DENSE_RANK, ROW_NUMBER with an order of their own: over the rows of equal ROWTIME, which is
+// what a grouped subquery emits for one window. Top-N of a window is a filter on the result.
+class RankOperator final : public Operator {
+ public:
+  RankOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
+      : plan_(plan), evaluation_(runtime, pump), out_(PhysicalColumns(plan.columns)) {
+    for (const AggregateCall& call : plan.calls) {
+      const WindowPlan& w = plan.windows[static_cast<std::size_t>(call.window)];
+      Ranking r;
+      for (const ExprPtr& e : w.partition_by) r.partition.push_back(Compile(e));
+      for (const ExprPtr& e : w.order_by) r.order.push_back(Compile(e));
+      r.descending = w.descending;
+      r.kind = call.kind;
+      for (const ExprPtr& e : w.order_by) r.types.push_back(e->type);
+      rankings_.push_back(std::move(r));
+    }
+  }
+  void Push(int, const Batch& batch) override {
+    EvalContext& context = evaluation_.Begin(batch);
+    std::vector<std::vector<std::string>> parts(rankings_.size());
+    std::vector<std::vector<std::vector<Value>>> orders(rankings_.size());
+    for (std::size_t k = 0; k < rankings_.size(); ++k) {
+      Ranking& r = rankings_[k];
+      parts[k].resize(static_cast<std::size_t>(batch.rows));
+      orders[k].resize(static_cast<std::size_t>(batch.rows));
+      for (auto& kernel : r.partition) {
+        const Vector& v = kernel->Evaluate(context);
+        for (int i = 0; i < batch.rows; ++i) AppendKey(v, i, parts[k][static_cast<std::size_t>(i)]);
+      }
+      for (std::size_t o = 0; o < r.order.size(); ++o) {
+        const Vector& v = r.order[o]->Evaluate(context);
+        for (int i = 0; i < batch.rows; ++i) {
+          orders[k][static_cast<std::size_t>(i)].push_back(v.GetValue(i, r.types[o]));
+        }
+      }
+    }
+    for (int i = 0; i < batch.rows; ++i) {
+      if (!rows_.empty() && rows_.back().rowtime < batch.rowtime[i]) Flush();
+      StoredRow row;
+      row.rowtime = batch.rowtime[i];
+      AppendRow(batch, i, row.bytes);
+      rows_.push_back(std::move(row));
+      for (std::size_t k = 0; k < rankings_.size(); ++k) {
+        rankings_[k].parts.push_back(std::move(parts[k][static_cast<std::size_t>(i)]));
+        rankings_[k].values.push_back(std::move(orders[k][static_cast<std::size_t>(i)]));
+      }
+    }
+    EmitBound(batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int, int64_t bound) override {
+    if (!rows_.empty() && rows_.back().rowtime < bound) Flush();
+    EmitBound(rows_.empty() ? bound : rows_.back().rowtime);
+  }
+
+ private:
+  struct Ranking {
+    std::vector<std::unique_ptr<Kernel>> partition, order;
+    std::vector<Type> types;
+    std::vector<bool> descending;
+    AKind kind;
+    std::vector<std::string> parts;
+    std::vector<std::vector<Value>> values;
+  };
+  static int CompareRows(const Ranking& r, std::size_t a, std::size_t b) {
+    for (std::size_t o = 0; o < r.values[a].size(); ++o) {
+      const Value &x = r.values[a][o], &y = r.values[b][o];
+      int c = 0;
+      if (x.null || y.null) {
+        c = static_cast<int>(y.null) - static_cast<int>(x.null);
+      } else if (PhysicalOf(x.type.kind) == Physical::kDouble) {
+        c = x.d < y.d ? -1 : x.d > y.d;
+      } else if (PhysicalOf(x.type.kind) == Physical::kInt) {
+        c = x.i < y.i ? -1 : x.i > y.i;
+      } else {
+        c = x.s.compare(y.s);
+      }
+      if (c != 0) return r.descending[o] ? -c : c;
+    }
+    return 0;
+  }
+  void Flush() {
+    std::size_t n = rows_.size();
+    std::vector<std::vector<int64_t>> ranks(rankings_.size(), std::vector<int64_t>(n));
+    for (std::size_t k = 0; k < rankings_.size(); ++k) {
+      Ranking& r = rankings_[k];
+      std::vector<std::size_t> index(n);
+      for (std::size_t i = 0; i < n; ++i) index[i] = i;
+      std::stable_sort(index.begin(), index.end(), [&](std::size_t a, std::size_t b) {
+        int c = r.parts[a].compare(r.parts[b]);
+        return c != 0 ? c < 0 : CompareRows(r, a, b) < 0;
+      });
+      int64_t number = 0, rank = 0, dense = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        bool first = i == 0 || r.parts[index[i]] != r.parts[index[i - 1]];
+        if (first) number = rank = dense = 0;
+        ++number;
+        if (first || CompareRows(r, index[i], index[i - 1]) != 0) {
+          rank = number;
+          ++dense;
+        }
+        ranks[k][index[i]] = r.kind == AKind::kRank        ? rank
+                             : r.kind == AKind::kDenseRank ? dense
+                                                           : number;
+      }
+      r.parts.clear();
+      r.values.clear();
+    }
+    int input = static_cast<int>(plan_.inputs[0]->columns.size());
+    for (std::size_t i = 0; i < n; ++i) {
+      int row = out_.rows();
+      ReadRow(rows_[i].bytes, out_, row, 0, input);
+      for (std::size_t k = 0; k < rankings_.size(); ++k) {
+        Vector& v = out_.column(input + static_cast<int>(k));
+        v.valid()[row] = 1;
+        v.ints()[row] = ranks[k][i];
+      }
+      out_.Commit(rows_[i].rowtime);
+      if (out_.full() || i + 1 == n) {
+        Emit(out_.view());
+        out_.Clear();
+      }
+    }
+    rows_.clear();
+  }
+
+  const Plan& plan_;
+  Evaluation evaluation_;
+  RowBuffer out_;
+  std::vector<Ranking> rankings_;
+  std::vector<StoredRow> rows_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> MakeWindow(const Plan& plan, Runtime& runtime, const std::string& pump) {
+  return std::make_unique<WindowOperator>(plan, runtime, pump);
+}
+std::unique_ptr<Operator> MakeRank(const Plan& plan, Runtime& runtime, const std::string& pump) {
+  return std::make_unique<RankOperator>(plan, runtime, pump);
+}
+
+}  // namespace millstream::sql

@@ -1,0 +1,301 @@
+#include "sql/random_cut_forest.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+namespace millstream::sql {
+
+namespace {
+double Log2p1(double x) { return std::log2(1 + x); }
+double ScoreSeen(double depth, double mass) { return 1 / (depth + Log2p1(mass)); }
+double ScoreUnseen(double depth) { return 1 / (depth + 1); }
+}  // namespace
+
+// A cut tree over a weighted sample. Nodes lie in arrays: inner nodes 0 to n-2, leaves from
+// `leaf_base_` on, one per sampled point (equal points share a leaf by count).
+class RandomCutForest::Tree {
+ public:
+  Tree(const ForestOptions& options, uint64_t seed) : o_(options), random_(seed * 0x9E3779B97F4A7C15u + 1) {
+    std::size_t n = static_cast<std::size_t>(o_.sample_size);
+    std::size_t d = static_cast<std::size_t>(o_.dimensions);
+    leaf_base_ = o_.sample_size;
+    nodes_.resize(2 * n + 2);
+    boxes_.resize(n * d * 2);
+    points_.resize((n + 1) * d);
+    for (int i = o_.sample_size - 1; i >= 0; --i) {
+      free_inner_.push_back(i);
+      free_leaf_.push_back(i);
+    }
+  }
+
+  // The sampler: keeps the points of the smallest weights; later points tend to have smaller ones.
+  void Offer(const float* point, int64_t time) {
+    double u = Uniform();
+    while (u <= 0) u = Uniform();
+    double weight = std::log(-std::log(u)) - static_cast<double>(time) * o_.time_decay;
+    if (static_cast<int>(heap_.size()) == o_.sample_size) {
+      if (weight >= heap_.front().first) return;
+      std::pop_heap(heap_.begin(), heap_.end());
+      Delete(heap_.back().second);
+      heap_.pop_back();
+    }
+    int leaf = Insert(point);
+    heap_.emplace_back(weight, leaf);
+    std::push_heap(heap_.begin(), heap_.end());
+  }
+
+  double Score(const float* x, double* attribution) const {
+    if (root_ < 0) return 0;
+    return ScoreAt(root_, x, 0, attribution).value;
+  }
+
+ private:
+  struct Node {
+    int parent = -1;
+    int left = -1, right = -1;
+    int dimension = 0;
+    float cut = 0;
+    int mass = 0;
+  };
+  struct Scored {
+    double value;
+    bool same;  // the point lies within every box so far up: nothing above can separate it
+  };
+
+  bool IsLeaf(int n) const { return n >= leaf_base_; }
+  const float* Point(int leaf) const {
+    return points_.data() + static_cast<std::size_t>(leaf - leaf_base_) * static_cast<std::size_t>(o_.dimensions);
+  }
+  float* Low(int n) {
+    return boxes_.data() + static_cast<std::size_t>(n) * static_cast<std::size_t>(o_.dimensions) * 2;
+  }
+  const float* Low(int n) const { return const_cast<Tree*>(this)->Low(n); }
+  const float* LowOf(int n) const { return IsLeaf(n) ? Point(n) : Low(n); }
+  const float* HighOf(int n) const { return IsLeaf(n) ? Point(n) : Low(n) + o_.dimensions; }
+  Node& At(int n) { return nodes_[static_cast<std::size_t>(n)]; }
+  const Node& At(int n) const { return nodes_[static_cast<std::size_t>(n)]; }
+
+  double Uniform() {  // xorshift*: quick and good enough to place cuts
+    random_ ^= random_ >> 12;
+    random_ ^= random_ << 25;
+    random_ ^= random_ >> 27;
+    return static_cast<double>((random_ * 0x2545F4914F6CDD1Du) >> 11) * 0x1.0p-53;
+  }
+
+  Scored ScoreAt(int n, const float* x, int depth, double* attribution) const {
+    if (IsLeaf(n)) {
+      const float* p = Point(n);
+      double distance = 0;
+      for (int d = 0; d < o_.dimensions; ++d) distance += std::fabs(x[d] - p[d]);
+      if (distance == 0) {
+        double total = At(root_).mass, mass = At(n).mass;
+        double v = depth == 0 ? ScoreUnseen(0) : ScoreSeen(depth, mass) * (1 - 0.5 * mass / total);
+        if (attribution != nullptr) {  // no side is to blame; share it out
+          for (int k = 0; k < 2 * o_.dimensions; ++k) attribution[k] = v / (2 * o_.dimensions);
+        }
+        return {v, false};
+      }
+      double v = ScoreUnseen(depth);
+      if (attribution != nullptr) {
+        for (int d = 0; d < o_.dimensions; ++d) {
+          double delta = static_cast<double>(x[d]) - static_cast<double>(p[d]);
+          attribution[2 * d] = delta > 0 ? v * delta / distance : 0;
+          attribution[2 * d + 1] = delta < 0 ? v * -delta / distance : 0;
+        }
+      }
+      return {v, false};
+    }
+    const Node& node = At(n);
+    Scored below = ScoreAt(x[node.dimension] <= node.cut ? node.left : node.right, x, depth + 1,
+                           attribution);
+    if (below.same) return below;
+    // The chance that a cut of this box, were it stretched to the point, would part the point.
+    const float *low = Low(n), *high = low + o_.dimensions;
+    double range = 0, outside = 0;
+    for (int d = 0; d < o_.dimensions; ++d) {
+      double above = std::max(0.0, static_cast<double>(x[d]) - high[d]);
+      double under = std::max(0.0, static_cast<double>(low[d]) - x[d]);
+      range += static_cast<double>(high[d]) - low[d] + above + under;
+      outside += above + under;
+    }
+    if (outside <= 0) return {below.value, true};
+    double p = outside / range, unseen = ScoreUnseen(depth);
+    if (attribution != nullptr) {
+      for (int d = 0; d < o_.dimensions; ++d) {
+        double above = std::max(0.0, static_cast<double>(x[d]) - high[d]);
+        double under = std::max(0.0, static_cast<double>(low[d]) - x[d]);
+        attribution[2 * d] = above / range * unseen + (1 - p) * attribution[2 * d];
+        attribution[2 * d + 1] = under / range * unseen + (1 - p) * attribution[2 * d + 1];
+      }
+    }
+    return {p * unseen + (1 - p) * below.value, false};
+  }
+
+  int NewLeaf(const float* x) {
+    int slot = free_leaf_.back();
+    free_leaf_.pop_back();
+    int leaf = leaf_base_ + slot;
+    std::copy_n(x, o_.dimensions,
+                points_.data() + static_cast<std::size_t>(slot) * static_cast<std::size_t>(o_.dimensions));
+    At(leaf) = Node{};
+    At(leaf).mass = 1;
+    return leaf;
+  }
+
+  // Returns the leaf of the point. Walking down, each box stretched by the point draws a cut; the
+  // first that parts the point from the box becomes a new node above it.
+  int Insert(const float* x) {
+    if (root_ < 0) {
+      root_ = NewLeaf(x);
+      return root_;
+    }
+    int n = root_;
+    while (true) {
+      const float *low = LowOf(n), *high = HighOf(n);
+      double range = 0;
+      for (int d = 0; d < o_.dimensions; ++d) {
+        range += static_cast<double>(std::max(high[d], x[d])) - std::min(low[d], x[d]);
+      }
+      if (IsLeaf(n) && range == 0) {  // the same point again
+        for (int up = n; up >= 0; up = At(up).parent) ++At(up).mass;
+        return n;
+      }
+      double r = Uniform() * range;
+      int dimension = o_.dimensions - 1;
+      double cut = 0;
+      for (int d = 0; d < o_.dimensions; ++d) {
+        double a = std::min(low[d], x[d]), b = std::max(high[d], x[d]);
+        if (r < b - a || d == o_.dimensions - 1) {
+          dimension = d;
+          cut = a + std::min(r, b - a);
+          break;
+        }
+        r -= b - a;
+      }
+      float c = static_cast<float>(cut);
+      bool point_left = x[dimension] <= c && c < low[dimension];
+      bool point_right = high[dimension] <= c && c < x[dimension];
+      if (point_left || point_right) {
+        int inner = free_inner_.back();
+        free_inner_.pop_back();
+        int leaf = NewLeaf(x);
+        Node& node = At(inner);
+        node = Node{};
+        node.parent = At(n).parent;
+        node.dimension = dimension;
+        node.cut = c;
+        node.left = point_left ? leaf : n;
+        node.right = point_left ? n : leaf;
+        node.mass = At(n).mass;
+        if (node.parent < 0) {
+          root_ = inner;
+        } else if (At(node.parent).left == n) {
+          At(node.parent).left = inner;
+        } else {
+          At(node.parent).right = inner;
+        }
+        At(n).parent = At(leaf).parent = inner;
+        float* box = Low(inner);
+        for (int d = 0; d < o_.dimensions; ++d) {
+          box[d] = std::min(low[d], x[d]);
+          box[o_.dimensions + d] = std::max(high[d], x[d]);
+        }
+        for (int up = inner; up >= 0; up = At(up).parent) {
+          ++At(up).mass;
+          float* b = Low(up);
+          for (int d = 0; d < o_.dimensions; ++d) {
+            b[d] = std::min(b[d], x[d]);
+            b[o_.dimensions + d] = std::max(b[o_.dimensions + d], x[d]);
+          }
+        }
+        return leaf;
+      }
+      if (IsLeaf(n)) continue;  // the cut fell on the very edge by rounding; draw again
+      n = x[At(n).dimension] <= At(n).cut ? At(n).left : At(n).right;
+    }
+  }
+
+  void Delete(int leaf) {
+    if (At(leaf).mass > 1) {
+      for (int up = leaf; up >= 0; up = At(up).parent) --At(up).mass;
+      return;
+    }
+    free_leaf_.push_back(leaf - leaf_base_);
+    int parent = At(leaf).parent;
+    if (parent < 0) {
+      root_ = -1;
+      return;
+    }
+    int sibling = At(parent).left == leaf ? At(parent).right : At(parent).left;
+    int above = At(parent).parent;
+    At(sibling).parent = above;
+    if (above < 0) {
+      root_ = sibling;
+    } else if (At(above).left == parent) {
+      At(above).left = sibling;
+    } else {
+      At(above).right = sibling;
+    }
+    free_inner_.push_back(parent);
+    for (int up = above; up >= 0; up = At(up).parent) {
+      --At(up).mass;
+      const Node& node = At(up);
+      float* box = Low(up);
+      const float *ll = LowOf(node.left), *rl = LowOf(node.right);
+      const float *lh = HighOf(node.left), *rh = HighOf(node.right);
+      for (int d = 0; d < o_.dimensions; ++d) {
+        box[d] = std::min(ll[d], rl[d]);
+        box[o_.dimensions + d] = std::max(lh[d], rh[d]);
+      }
+    }
+  }
+
+  ForestOptions o_;
+  uint64_t random_;
+  int leaf_base_ = 0;
+  int root_ = -1;
+  std::vector<Node> nodes_;
+  std::vector<float> boxes_;  // of inner nodes: lows, then highs
+  std::vector<float> points_;
+  std::vector<int> free_inner_, free_leaf_;
+  std::vector<std::pair<double, int>> heap_;  // by weight, the largest first
+};
+
+RandomCutForest::RandomCutForest(const ForestOptions& options) : options_(options) {
+  for (int t = 0; t < options.trees; ++t) {
+    trees_.push_back(std::make_unique<Tree>(options, options.seed + static_cast<uint64_t>(t)));
+  }
+}
+RandomCutForest::~RandomCutForest() = default;
+
+double RandomCutForest::Score(const float* point, std::vector<double>* attribution) const {
+  if (seen_ < options_.sample_size) return 0;
+  std::vector<double> one;
+  if (attribution != nullptr) {
+    attribution->assign(static_cast<std::size_t>(options_.dimensions) * 2, 0);
+    one.resize(attribution->size());
+  }
+  double sum = 0;
+  for (const auto& tree : trees_) {
+    sum += tree->Score(point, attribution != nullptr ? one.data() : nullptr);
+    if (attribution != nullptr) {
+      for (std::size_t i = 0; i < one.size(); ++i) (*attribution)[i] += one[i];
+    }
+  }
+  double scale = Log2p1(options_.sample_size) / static_cast<double>(trees_.size());
+  if (attribution != nullptr) {
+    for (double& a : *attribution) a *= scale;
+  }
+  return sum * scale;
+}
+
+void RandomCutForest::Update(const float* point) {
+  for (int d = 0; d < options_.dimensions; ++d) {
+    if (!std::isfinite(point[d])) return;  // no box holds it
+  }
+  for (auto& tree : trees_) tree->Offer(point, seen_);
+  ++seen_;
+}
+
+}  // namespace millstream::sql

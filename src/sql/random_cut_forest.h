@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace millstream::sql {
+
+struct ForestOptions {
+  int trees = 100;
+  int sample_size = 256;
+  double time_decay = 1e-5;  // how fast old points lose weight
+  int dimensions = 1;
+  uint64_t seed = 42;  // the same rows give the same scores
+};
+
+// Robust random cut forest (Guha, Mishra, Roy, Schrijvers: "Robust Random Cut Forest Based Anomaly
+// Detection On Streams", ICML 2016): each tree cuts its own sample of the stream, the sides of its
+// boxes deciding by chance where; a point that new cuts would separate near the root is unusual.
+// One thread.
+class RandomCutForest {
+ public:
+  explicit RandomCutForest(const ForestOptions& options);
+  ~RandomCutForest();
+
+  // 0 until sample_size points have been seen; about 1 is usual, 3 is not. With `attribution`:
+  // per dimension the part of the score that comes from being too high and too low.
+  double Score(const float* point, std::vector<double>* attribution) const;
+  void Update(const float* point);
+
+ private:
+  class Tree;
+  ForestOptions options_;
+  std::vector<std::unique_ptr<Tree>> trees_;
+  int64_t seen_ = 0;
+};
+
+}  // namespace millstream::sql
