@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/logging.h"
 #include "base/random.h"
+#include "log/file_window.h"
 
 namespace millstream::log {
 namespace {
@@ -15,7 +16,6 @@ using base::Code;
 using base::Fail;
 
 constexpr std::string_view kFilePrefix = "wal-";
-constexpr std::size_t kScanWindow = 4u << 20;
 constexpr std::size_t kZeroStep = 1u << 20;
 constexpr uint64_t kPrepareStep = 8u << 20;    // what the writer may have to wait for
 constexpr uint64_t kPrepareAhead = 64u << 20;  // distance that the builder keeps to the writer
@@ -25,38 +25,6 @@ std::string FileName(uint64_t number) {
   return std::string(kFilePrefix) + std::string(6 - std::min<std::size_t>(6, digits.size()), '0') +
          digits;
 }
-
-// Shows a part of a file, reading ahead in large steps.
-class Window {
- public:
-  Window(base::File& file, uint64_t file_bytes) : file_(file), file_bytes_(file_bytes) {}
-
-  // Bytes [at, at + size) or fewer at the file's end; valid until the next call.
-  base::Result<std::string_view> Show(uint64_t at, std::size_t size) {
-    if (at >= file_bytes_) return std::string_view();
-    size = static_cast<std::size_t>(std::min<uint64_t>(size, file_bytes_ - at));
-    if (at < start_ || at + size > start_ + filled_) {
-      const auto want = static_cast<std::size_t>(
-          std::min<uint64_t>(std::max(size, kScanWindow), file_bytes_ - at));
-      buffer_.Require(want);
-      filled_ = 0;
-      ASSIGN_OR_RETURN(filled_, file_.ReadAt(at, buffer_.data(), want));
-      start_ = at;
-      bytes_read_ += filled_;
-    }
-    const std::size_t skip = static_cast<std::size_t>(at - start_);
-    return buffer_.view(filled_).substr(std::min(skip, filled_), size);
-  }
-  uint64_t bytes_read() const { return bytes_read_; }
-
- private:
-  base::File& file_;
-  const uint64_t file_bytes_;
-  AlignedBuffer buffer_;
-  uint64_t start_ = 0;
-  std::size_t filled_ = 0;
-  uint64_t bytes_read_ = 0;
-};
 
 }  // namespace
 
@@ -150,7 +118,7 @@ base::Status Wal::Recover(
 base::Status Wal::ScanFile(
     WalFile& file, uint64_t stop_at, bool newest,
     const std::function<base::Status(const WalFrame&, WalPosition)>& visit, WalScan& scan) {
-  Window window(*file.reader, file.prepared);
+  FileWindow window(*file.reader, file.prepared);
   std::vector<WalFrame> frames;
   std::vector<LogId> touched;
   uint64_t at = kWalBlockBytes;
@@ -204,7 +172,7 @@ base::Status Wal::ScanFile(
 // The scan stopped at `bad`. If a later group says that everything up to it was durable, then what
 // is at `bad` is damage and not the torn end.
 base::Status Wal::FindLaterWitness(WalFile& file, uint64_t bad, const std::string& why) {
-  Window window(*file.reader, file.prepared);
+  FileWindow window(*file.reader, file.prepared);
   for (uint64_t at = bad + kWalBlockBytes; at < file.prepared; at += kWalBlockBytes) {
     ASSIGN_OR_RETURN(std::string_view bytes, window.Show(at, kWalBlockBytes));
     const auto header = DecodeGroupHeader(bytes);
