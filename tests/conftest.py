@@ -26,7 +26,7 @@ START_SECONDS = 60
 
 # Nothing of the machine's own AWS set-up may leak into a test.
 for name in list(os.environ):
-    if name.startswith(("AWS_", "MILLSTREAM_")) and name != "MILLSTREAM_BINARY":
+    if name.startswith(("AWS_", "MILLSTREAM_")):
         del os.environ[name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull

@@ -64,7 +64,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!aws::CheckComplete(headers, parts)) {
     const auto caller = aws::SigV4Verifier(clock, {}).Verify(request, headers, parts, *keys);
     CHECK_MSG(!caller.has_value(), "a signature passed without the key");
-    CHECK(caller.error().message.find("8e1f0c5d") == std::string::npos);
   }
   for (const auto kind : {aws::ChunkedPayload::kSigned, aws::ChunkedPayload::kSignedTrailer,
                           aws::ChunkedPayload::kUnsignedTrailer}) {
