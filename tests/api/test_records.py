@@ -8,6 +8,10 @@ import pytest
 
 from .conftest import error_of, read_all, shards_of
 
+# A shard creation too far ahead (kinesalite, test/getShardIterator.js). Small numbers are sequence
+# numbers of the oldest layout, which AWS reads.
+IMPOSSIBLE = "26227199374822427428162556223570313216"
+
 
 def position(sequence_number):
     """The record's index in its shard, out of the number's layout (version 2, 186 bits)."""
@@ -110,9 +114,9 @@ def test_sequence_number_for_ordering(kinesis, stream):
     first = kinesis.put_record(StreamName=stream, Data=b"0", PartitionKey="k")["SequenceNumber"]
     second = kinesis.put_record(StreamName=stream, Data=b"1", PartitionKey="k", SequenceNumberForOrdering=first)["SequenceNumber"]
     assert int(second) > int(first)
-    code, message, _ = error_of(kinesis.put_record, StreamName=stream, Data=b"1", PartitionKey="k", SequenceNumberForOrdering="12345")
+    code, message, _ = error_of(kinesis.put_record, StreamName=stream, Data=b"1", PartitionKey="k", SequenceNumberForOrdering=IMPOSSIBLE)
     assert code == "InvalidArgumentException"
-    assert re.fullmatch(rf"ExclusiveMinimumSequenceNumber 12345 used in PutRecord on stream {stream} under account \d{{12}} is invalid\.", message)
+    assert re.fullmatch(rf"ExclusiveMinimumSequenceNumber {IMPOSSIBLE} used in PutRecord on stream {stream} under account \d{{12}} is invalid\.", message)
 
 
 @pytest.mark.parametrize("iterator", ["", "abc", "AAAAAAAAAAE=", "AAAAAAAAAAE" + "A" * 60])
@@ -130,9 +134,9 @@ def test_bad_iterator_requests(kinesis, stream):
     assert code == "ResourceNotFoundException"
     assert re.fullmatch(rf"Shard shardId-000000000005 in stream {stream} under account \d{{12}} does not exist", message)
     code, message, _ = error_of(kinesis.get_shard_iterator, StreamName=stream, ShardId="shardId-000000000000",
-                                ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber="123")
+                                ShardIteratorType="AT_SEQUENCE_NUMBER", StartingSequenceNumber=IMPOSSIBLE)
     assert code == "InvalidArgumentException"
-    assert re.fullmatch(rf"StartingSequenceNumber 123 used in GetShardIterator on shard shardId-000000000000 in stream {stream} under account \d{{12}} is invalid\.", message)
+    assert re.fullmatch(rf"StartingSequenceNumber {IMPOSSIBLE} used in GetShardIterator on shard shardId-000000000000 in stream {stream} under account \d{{12}} is invalid\.", message)
     code, message, _ = error_of(kinesis.get_shard_iterator, StreamName=stream, ShardId="shardId-000000000000",
                                 ShardIteratorType="AT_TIMESTAMP", Timestamp=datetime.now(timezone.utc) + timedelta(hours=1))
     assert code == "InvalidArgumentException"

@@ -168,7 +168,7 @@ def test_warm_throughput(kinesis, make_stream):
 
 
 def test_account_settings_and_limits(server):
-    kinesis = server.client("kinesis", region="eu-north-1")
+    kinesis = server.client("kinesis", region_name="eu-north-1")
     settings = kinesis.describe_account_settings()
     assert settings["MinimumThroughputBillingCommitment"]["Status"] == "DISABLED"
     limits = kinesis.describe_limits()
@@ -177,9 +177,9 @@ def test_account_settings_and_limits(server):
 
 
 def test_regions_and_accounts_are_apart(server, kinesis, stream):
-    other_region = server.client("kinesis", region="ap-southeast-2")
+    other_region = server.client("kinesis", region_name="ap-southeast-2")
     assert stream not in other_region.list_streams()["StreamNames"]
-    other_account = server.client("kinesis", access_key="111122223333")
+    other_account = server.client("kinesis", aws_access_key_id="111122223333")
     assert stream not in other_account.list_streams()["StreamNames"]
 
 

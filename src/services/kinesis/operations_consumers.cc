@@ -93,7 +93,7 @@ void KinesisService::ListStreamConsumers(const aws::Call& call, api::ListStreamC
     }
     after = (*fields)[1];
   }
-  std::size_t most = static_cast<std::size_t>(input.max_results.value_or(100));
+  std::size_t most = static_cast<std::size_t>(std::min(input.max_results.value_or(100), 100));
   auto state = (*stream)->state();
   api::ListStreamConsumersOutput output;
   output.consumers.emplace();

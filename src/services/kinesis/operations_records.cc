@@ -3,6 +3,7 @@
 
 #include "base/logging.h"
 #include "codec/md5.h"
+#include "net/loop.h"
 #include "services/kinesis/put_answer.h"
 #include "services/kinesis/refusals.h"
 #include "services/kinesis/service.h"
@@ -59,14 +60,26 @@ aws::Outcome<PutEntry> MakeEntry(const base::Bytes& data, const std::string& key
   return entry;
 }
 
+// Runs `work` on the loop that the call came from: the log's writer thread must not encode answers.
+template <typename Work>
+void OnLoop(net::Loop* loop, Work work) {
+  if (loop == nullptr || loop->IsCurrent()) {
+    work();
+  } else {
+    loop->Post(std::move(work));
+  }
+}
+
 // The answer to a put that was refused or failed as a whole.
 aws::ServiceError PutFailure(const base::Error& error, const streams::StreamKey& stream) {
   switch (error.code()) {
     case base::Code::kNotFound:
       return StreamNotFound(stream.name, stream.account);
     case base::Code::kResourceExhausted:
-      return api::ProvisionedThroughputExceededException("Rate exceeded for stream " + stream.name +
-                                                         " under account " + stream.account + ".");
+      // "Rate exceeded for shard shardId-...", or the log's queue is full: either way, later.
+      return api::ProvisionedThroughputExceededException(error.message() + " in stream " +
+                                                         stream.name + " under account " +
+                                                         stream.account + ".");
     case base::Code::kInvalidArgument:
       return aws::SerializationException();
     default:
@@ -74,6 +87,51 @@ aws::ServiceError PutFailure(const base::Error& error, const streams::StreamKey&
   }
   LOG_ERROR("put failed", {"stream", stream.name}, {"error", error.message()});
   return aws::InternalFailure();
+}
+
+using PutResultOf = base::Result<std::unique_ptr<PutOutcome>>;
+
+void AnswerPutRecord(PutResultOf outcome, const streams::Stream& stream,
+                     aws::Reply<api::PutRecordOutput> reply) {
+  if (!outcome) return std::move(reply).Fail(PutFailure(outcome.error(), stream.key()));
+  streams::PutResult result = (*outcome)->Result(0);
+  if (result.error == streams::PutError::kThrottled) {
+    return std::move(reply).Fail(api::ProvisionedThroughputExceededException(
+        RateExceededMessage(result.shard, stream.key())));
+  }
+  if (result.error != streams::PutError::kNone) {
+    return std::move(reply).Fail(aws::InternalFailure());
+  }
+  api::PutRecordOutput output;
+  output.shard_id = result.shard.ToString();
+  output.sequence_number = result.sequence.ToString();
+  if ((*outcome)->encrypted()) output.encryption_type = "KMS";
+  std::move(reply).Send(output);
+}
+
+void AnswerPutRecords(PutResultOf outcome, const streams::Stream& stream,
+                      aws::Reply<api::PutRecordsOutput> reply) {
+  if (!outcome) return std::move(reply).Fail(PutFailure(outcome.error(), stream.key()));
+  const PutOutcome& results = **outcome;
+  api::PutRecordsOutput output;
+  output.failed_record_count = static_cast<int32_t>(results.failed());
+  if (results.encrypted()) output.encryption_type = "KMS";
+  output.records.resize(results.size());
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    streams::PutResult result = results.Result(i);
+    api::PutRecordsResultEntry& row = output.records[i];
+    if (result.error == streams::PutError::kNone) {
+      row.sequence_number = result.sequence.ToString();
+      row.shard_id = result.shard.ToString();
+    } else if (result.error == streams::PutError::kThrottled) {
+      row.error_code = "ProvisionedThroughputExceededException";
+      row.error_message = RateExceededMessage(result.shard, stream.key());
+    } else {
+      row.error_code = "InternalFailure";
+      row.error_message = "Internal service failure.";
+    }
+  }
+  std::move(reply).Send(output);
 }
 
 }  // namespace
@@ -90,7 +148,9 @@ void KinesisService::PutRecord(const aws::Call& call, api::PutRecordInput input,
   if (!entry) return std::move(reply).Fail(entry.error());
   streams::PutOptions options{.all_or_nothing = true, .ordering = std::nullopt};
   if (input.sequence_number_for_ordering) {
-    options.ordering = SequenceNumber::Parse(*input.sequence_number_for_ordering);
+    if (auto parsed = SequenceNumber::ParseAnyVersion(*input.sequence_number_for_ordering)) {
+      options.ordering = parsed->number;
+    }
     if (!options.ordering || options.ordering->arrival_s * 1000 > call.now_ms + 5000) {
       return std::move(reply).Fail(api::InvalidArgumentException(
           "ExclusiveMinimumSequenceNumber " + *input.sequence_number_for_ordering +
@@ -99,23 +159,12 @@ void KinesisService::PutRecord(const aws::Call& call, api::PutRecordInput input,
     }
   }
   (*stream)->Put({&*entry, 1}, options,
-                 [stream = *stream, reply = std::move(reply)](
+                 [stream = *stream, loop = net::Loop::Current(), reply = std::move(reply)](
                      base::Result<std::unique_ptr<PutOutcome>> outcome) mutable {
-                   if (!outcome)
-                     return std::move(reply).Fail(PutFailure(outcome.error(), stream->key()));
-                   streams::PutResult result = (*outcome)->Result(0);
-                   if (result.error == streams::PutError::kThrottled) {
-                     return std::move(reply).Fail(api::ProvisionedThroughputExceededException(
-                         RateExceededMessage(result.shard, stream->key())));
-                   }
-                   if (result.error != streams::PutError::kNone) {
-                     return std::move(reply).Fail(aws::InternalFailure());
-                   }
-                   api::PutRecordOutput output;
-                   output.shard_id = result.shard.ToString();
-                   output.sequence_number = result.sequence.ToString();
-                   if ((*outcome)->encrypted()) output.encryption_type = "KMS";
-                   std::move(reply).Send(output);
+                   OnLoop(loop, [stream, reply = std::move(reply),
+                                 outcome = std::move(outcome)]() mutable {
+                     AnswerPutRecord(std::move(outcome), *stream, std::move(reply));
+                   });
                  });
 }
 
@@ -143,29 +192,12 @@ void KinesisService::PutRecords(const aws::Call& call, api::PutRecordsInput inpu
         "Records size exceeds " + std::to_string(most >> 20) + " MB limit"));
   }
   (*stream)->Put(entries, {},
-                 [stream = *stream, reply = std::move(reply)](
+                 [stream = *stream, loop = net::Loop::Current(), reply = std::move(reply)](
                      base::Result<std::unique_ptr<PutOutcome>> outcome) mutable {
-                   if (!outcome) {
-                     return std::move(reply).Fail(PutFailure(outcome.error(), stream->key()));
-                   }
-                   api::PutRecordsOutput output;
-                   output.failed_record_count = static_cast<int32_t>((*outcome)->failed());
-                   if ((*outcome)->encrypted()) output.encryption_type = "KMS";
-                   for (std::size_t i = 0; i < (*outcome)->size(); ++i) {
-                     streams::PutResult result = (*outcome)->Result(i);
-                     api::PutRecordsResultEntry& row = output.records.emplace_back();
-                     if (result.error == streams::PutError::kNone) {
-                       row.sequence_number = result.sequence.ToString();
-                       row.shard_id = result.shard.ToString();
-                     } else if (result.error == streams::PutError::kThrottled) {
-                       row.error_code = "ProvisionedThroughputExceededException";
-                       row.error_message = RateExceededMessage(result.shard, stream->key());
-                     } else {
-                       row.error_code = "InternalFailure";
-                       row.error_message = "Internal service failure.";
-                     }
-                   }
-                   std::move(reply).Send(output);
+                   OnLoop(loop, [stream, reply = std::move(reply),
+                                 outcome = std::move(outcome)]() mutable {
+                     AnswerPutRecords(std::move(outcome), *stream, std::move(reply));
+                   });
                  });
 }
 
@@ -193,14 +225,17 @@ aws::Outcome<SequenceNumber> CheckSequence(const std::string& text, std::string_
   std::string shard = facts.id.ToString();
   std::string used = "StartingSequenceNumber " + text + " used in " + std::string(operation) +
                      " on shard " + shard + InStream(stream) + " is invalid";
-  auto sequence = SequenceNumber::Parse(text);
-  if (!sequence) return aws::FailCall(api::InvalidArgumentException(used + "."));
+  auto parsed = SequenceNumber::ParseAnyVersion(text);
+  if (!parsed) return aws::FailCall(api::InvalidArgumentException(used + "."));
+  const SequenceNumber* sequence = &parsed->number;
   if (sequence->shard_index != facts.id.index) {
     return aws::FailCall(api::InvalidArgumentException(
         "Invalid StartingSequenceNumber. It encodes " + ShardId{sequence->shard_index}.ToString() +
         ", while it was used in a call to a shard with " + shard));
   }
-  if (sequence->shard_created_s != facts.created_s) {
+  // AWS fails on the oldest layout, small numbers among them (kinesalite, test/getShardIterator.js).
+  if (parsed->version == 0) return aws::FailCall(aws::InternalFailure());
+  if (parsed->version != 2 || sequence->shard_created_s != facts.created_s) {
     return aws::FailCall(
         api::InvalidArgumentException(used + " because it did not come from this stream."));
   }
@@ -272,6 +307,12 @@ void KinesisService::GetShardIterator(const aws::Call& call, api::GetShardIterat
   if (entry == nullptr) {
     return std::move(reply).Fail(api::ResourceNotFoundException(
         "Shard " + shard->ToString() + InStream((*stream)->key()) + " does not exist"));
+  }
+  // Five a second for each shard (botocore's documentation).
+  std::string rate = "GetShardIterator/" + (*stream)->key().name + "/" + shard->ToString();
+  if (!registry_.TryControl(call.account, call.region, rate, 5)) {
+    return std::move(reply).Fail(api::ProvisionedThroughputExceededException(
+        RateExceededMessage(*shard, (*stream)->key())));
   }
   auto position =
       CheckStart(input.shard_iterator_type, input.starting_sequence_number, input.timestamp,

@@ -76,7 +76,7 @@ void KinesisService::ListShards(const aws::Call& call, api::ListShardsInput inpu
           "NextToken cannot be provided together with ShardFilter, ExclusiveStartShardId or "
           "StreamCreationTimestamp.");
     }
-    auto fields = ReadToken("ListShards", now_ms, *input.next_token, 6);
+    auto fields = ReadToken("ListShards", now_ms, *input.next_token, kListShardsFields);
     if (!fields) return std::move(reply).Fail(fields.error());
     stream = registry_.Find({(*fields)[0], (*fields)[1], (*fields)[2]});
     if (stream == nullptr) return std::move(reply).Fail(StreamNotFound((*fields)[2], (*fields)[0]));
@@ -87,7 +87,8 @@ void KinesisService::ListShards(const aws::Call& call, api::ListShardsInput inpu
     if (!found) return std::move(reply).Fail(found.error());
     stream = *found;
   }
-  std::string_view start = input.exclusive_start_shard_id ? *input.exclusive_start_shard_id : "";
+  std::string_view start;
+  if (input.exclusive_start_shard_id) start = *input.exclusive_start_shard_id;
   if (input.shard_filter) {
     filter.type = input.shard_filter->type;
     bool timed = filter.type == "AT_TIMESTAMP" || filter.type == "FROM_TIMESTAMP";
@@ -117,7 +118,7 @@ void KinesisService::ListShards(const aws::Call& call, api::ListShardsInput inpu
   }
   auto state = stream->state();
   int64_t horizon_ms = std::max(now_ms - state->retention_ms, stream->identity().created_ms);
-  std::size_t most = static_cast<std::size_t>(input.max_results.value_or(1000));
+  std::size_t most = static_cast<std::size_t>(std::min(input.max_results.value_or(1000), 1000));
   api::ListShardsOutput output;
   output.shards.emplace();
   for (const ShardEntry& entry : state->shards) {

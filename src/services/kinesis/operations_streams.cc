@@ -67,13 +67,11 @@ aws::Outcome<Output> Done(const streams::Controlled<void>& done, const streams::
   return Output{};
 }
 
-api::MinimumThroughputBillingCommitmentOutput Commitment(const streams::AccountSettings& settings,
-                                                         int64_t now_ms) {
+api::MinimumThroughputBillingCommitmentOutput Commitment(const streams::AccountSettings& settings) {
   api::MinimumThroughputBillingCommitmentOutput output;
-  bool ending = !settings.billing_commitment && settings.ended_ms > now_ms;
-  output.status = settings.billing_commitment ? "ENABLED"
-                  : ending                    ? "ENABLED_UNTIL_EARLIEST_ALLOWED_END"
-                                              : "DISABLED";
+  output.status = !settings.billing_commitment ? "DISABLED"
+                  : settings.ended_ms != 0     ? "ENABLED_UNTIL_EARLIEST_ALLOWED_END"
+                                               : "ENABLED";
   if (settings.started_ms > 0) output.started_at = settings.started_ms;
   if (settings.ended_ms > 0) output.ended_at = settings.ended_ms;
   if (settings.billing_commitment && settings.earliest_end_ms > 0) {
@@ -434,7 +432,7 @@ void KinesisService::DescribeAccountSettings(const aws::Call& call,
   if (!Admit(call, reply)) return;
   api::DescribeAccountSettingsOutput output;
   output.minimum_throughput_billing_commitment =
-      Commitment(registry_.Settings(call.account, call.region), registry_.clock().WallMs());
+      Commitment(registry_.Settings(call.account, call.region));
   std::move(reply).Send(output);
 }
 
@@ -446,15 +444,9 @@ void KinesisService::UpdateAccountSettings(const aws::Call& call,
              [this, enable, key = streams::StreamKey{call.account, call.region, ""}]()
                  -> aws::Outcome<api::UpdateAccountSettingsOutput> {
                auto done = registry_.SetBillingCommitment(key.account, key.region, enable);
-               if (!done && done.error().reason == streams::Refusal::kSameValue) {
-                 return aws::FailCall(api::ValidationException(
-                     "The MinimumThroughputBillingCommitment has that status already, or its "
-                     "earliest allowed end has not come yet."));
-               }
                if (!done) return aws::FailCall(ToError(done.error(), ContextOf(key)));
                api::UpdateAccountSettingsOutput output;
-               output.minimum_throughput_billing_commitment =
-                   Commitment(*done, registry_.clock().WallMs());
+               output.minimum_throughput_billing_commitment = Commitment(*done);
                return output;
              });
 }

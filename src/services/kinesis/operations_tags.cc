@@ -15,28 +15,66 @@ constexpr std::string_view kTagAlphabet =
     "Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, "
     "_ . / = + - % @.";
 
-// Letters beyond ASCII are taken as they are; of ASCII, what AWS lists (and ':', which its newer
-// tag operations take).
+// kinesalite, actions/addTagsToStream.js: [\u00C0-\u1FFF\u2C00-\uD7FF\w./\-=+_ @%], and ':', which the
+// newer tag operations take.
 bool IsTagText(std::string_view text) {
   if (!codec::IsValidUtf8(text)) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    auto u = static_cast<unsigned char>(c);
-    return u >= 0x80 || std::isalnum(u) ||
-           std::string_view("_./=+-% @:").find(c) != std::string_view::npos;
-  });
+  for (std::size_t i = 0; i < text.size();) {
+    auto lead = static_cast<unsigned char>(text[i]);
+    if (lead < 0x80) {
+      if (!std::isalnum(lead) &&
+          std::string_view("_./=+-% @:").find(text[i]) == std::string_view::npos) {
+        return false;
+      }
+      ++i;
+      continue;
+    }
+    if (lead >= 0xf0) return false;
+    std::size_t size = lead < 0xe0 ? 2 : 3;
+    uint32_t point = lead & (size == 2 ? 0x1f : 0x0f);
+    for (std::size_t k = 1; k < size; ++k) {
+      point = point << 6 | (static_cast<unsigned char>(text[i + k]) & 0x3f);
+    }
+    if (!(point >= 0xc0 && point <= 0x1fff) && !(point >= 0x2c00 && point <= 0xd7ff)) return false;
+    i += size;
+  }
+  return true;
 }
 
-std::optional<aws::ServiceError> CheckTags(const Tags& tags) {
+// AWS takes '%' in the first of its two checks and refuses it in the second.
+std::optional<aws::ServiceError> CheckTexts(const std::vector<std::string_view>& texts,
+                                            std::string_view failed_to,
+                                            const streams::StreamKey& stream) {
+  if (!std::all_of(texts.begin(), texts.end(), IsTagText)) {
+    return api::InvalidArgumentException(std::string(kTagAlphabet));
+  }
+  for (std::string_view text : texts) {
+    if (text.find('%') == std::string_view::npos) continue;
+    return api::InvalidArgumentException(
+        "Failed to " + std::string(failed_to) + " stream " + stream.name + " under account " +
+        stream.account +
+        " because some tags contained illegal characters. The allowed characters are Unicode "
+        "letters, white-spaces, '_',',','/','=','+','-','@'.");
+  }
+  return std::nullopt;
+}
+
+std::optional<aws::ServiceError> CheckTags(const Tags& tags, const streams::StreamKey& stream) {
+  std::vector<std::string_view> texts;
   for (const auto& [key, value] : tags) {
-    if (!IsTagText(key) || !IsTagText(value)) {
-      return api::InvalidArgumentException(std::string(kTagAlphabet));
-    }
+    texts.push_back(key);
+    texts.push_back(value);
     if (key.starts_with("aws:")) {
       return api::InvalidArgumentException(
           "Tag keys starting with aws: are reserved for system use. Key: " + key + ".");
     }
   }
-  return std::nullopt;
+  return CheckTexts(texts, "add tags to", stream);
+}
+
+std::optional<aws::ServiceError> CheckTagKeys(const std::vector<std::string>& keys,
+                                              const streams::StreamKey& stream) {
+  return CheckTexts({keys.begin(), keys.end()}, "remove tags from", stream);
 }
 
 std::vector<api::Tag> TagList(const Tags& tags) {
@@ -65,7 +103,9 @@ void KinesisService::AddTagsToStream(const aws::Call& call, api::AddTagsToStream
                                      aws::Reply<api::AddTagsToStreamOutput> reply) {
   auto stream = FindStream(call, input.stream_name, input.stream_arn, input.stream_id);
   if (!stream) return std::move(reply).Fail(stream.error());
-  if (auto wrong = CheckTags(input.tags)) return std::move(reply).Fail(std::move(*wrong));
+  if (auto wrong = CheckTags(input.tags, (*stream)->key())) {
+    return std::move(reply).Fail(std::move(*wrong));
+  }
   RunControl(call, std::move(reply), [this, stream = *stream, tags = std::move(input.tags)] {
     return Done<api::AddTagsToStreamOutput>(registry_.ChangeTags(*stream, tags, {}), *stream, "");
   });
@@ -76,10 +116,8 @@ void KinesisService::RemoveTagsFromStream(const aws::Call& call,
                                           aws::Reply<api::RemoveTagsFromStreamOutput> reply) {
   auto stream = FindStream(call, input.stream_name, input.stream_arn, input.stream_id);
   if (!stream) return std::move(reply).Fail(stream.error());
-  for (const std::string& key : input.tag_keys) {
-    if (!IsTagText(key)) {
-      return std::move(reply).Fail(api::InvalidArgumentException(std::string(kTagAlphabet)));
-    }
+  if (auto wrong = CheckTagKeys(input.tag_keys, (*stream)->key())) {
+    return std::move(reply).Fail(std::move(*wrong));
   }
   RunControl(call, std::move(reply), [this, stream = *stream, keys = std::move(input.tag_keys)] {
     return Done<api::RemoveTagsFromStreamOutput>(registry_.ChangeTags(*stream, {}, keys), *stream,
@@ -110,7 +148,9 @@ void KinesisService::TagResource(const aws::Call& call, api::TagResourceInput in
                                  aws::Reply<api::TagResourceOutput> reply) {
   auto resource = FindResource(input.resource_arn);
   if (!resource) return std::move(reply).Fail(resource.error());
-  if (auto wrong = CheckTags(input.tags)) return std::move(reply).Fail(std::move(*wrong));
+  if (auto wrong = CheckTags(input.tags, resource->stream->key())) {
+    return std::move(reply).Fail(std::move(*wrong));
+  }
   RunControl(call, std::move(reply), [this, resource = *resource, tags = std::move(input.tags)] {
     if (!resource.consumer) {
       return Done<api::TagResourceOutput>(registry_.ChangeTags(*resource.stream, tags, {}),
@@ -126,6 +166,9 @@ void KinesisService::UntagResource(const aws::Call& call, api::UntagResourceInpu
                                    aws::Reply<api::UntagResourceOutput> reply) {
   auto resource = FindResource(input.resource_arn);
   if (!resource) return std::move(reply).Fail(resource.error());
+  if (auto wrong = CheckTagKeys(input.tag_keys, resource->stream->key())) {
+    return std::move(reply).Fail(std::move(*wrong));
+  }
   RunControl(
       call, std::move(reply), [this, resource = *resource, keys = std::move(input.tag_keys)] {
         if (!resource.consumer) {

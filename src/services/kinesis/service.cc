@@ -48,10 +48,16 @@ std::vector<std::string> KinesisService::Resources(const aws::OperationSchema& o
   std::string_view name = TextMember(operation, "StreamName", input);
   if (!name.empty()) return {aws::FormatStreamArn(call.region, call.account, name)};
   if (std::string_view id = TextMember(operation, "StreamId", input); !id.empty()) {
-    if (auto stream = registry_.FindByStreamId(id)) return {StreamArn(stream->key())};
+    if (auto stream = FindById(call, id)) return {StreamArn(stream->key())};
   }
   if (std::string_view token = TextMember(operation, "ShardIterator", input); !token.empty()) {
     if (auto iterator = registry_.iterators().Open(token)) return {StreamArn(iterator->stream)};
+  }
+  // The token of ListShards names its stream: account, region, name.
+  if (std::string_view token = TextMember(operation, "NextToken", input);
+      !token.empty() && operation.name == "ListShards") {
+    auto fields = ReadToken("ListShards", registry_.clock().WallMs(), token, kListShardsFields);
+    if (fields) return {aws::FormatStreamArn((*fields)[1], (*fields)[0], (*fields)[2])};
   }
   return {"*"};
 }
@@ -91,11 +97,18 @@ aws::Outcome<streams::StreamPtr> KinesisService::FindStream(
     return aws::FailCall(StreamNotFound(*name, call.account));
   }
   if (id) {
-    if (auto stream = registry_.FindByStreamId(*id)) return stream;
+    if (auto stream = FindById(call, *id)) return stream;
     return aws::FailCall(StreamNotFound(*id, call.account));
   }
   return aws::FailCall(
       api::InvalidArgumentException("Either StreamName or StreamARN must be specified."));
+}
+
+streams::StreamPtr KinesisService::FindById(const aws::Call& call, std::string_view id) const {
+  streams::StreamPtr stream = registry_.FindByStreamId(id);
+  bool own = stream != nullptr && stream->key().account == call.account &&
+             stream->key().region == call.region;
+  return own ? stream : nullptr;
 }
 
 aws::Outcome<KinesisService::Resource> KinesisService::FindResource(std::string_view arn) const {

@@ -97,6 +97,8 @@ class KinesisService final : public api::KinesisApi {
                                               const std::optional<std::string>& arn,
                                               const std::optional<std::string>& id) const;
   aws::Outcome<streams::StreamPtr> FindByArn(std::string_view arn) const;
+  // Ids name streams of the caller's account and region only; null when there is none.
+  streams::StreamPtr FindById(const aws::Call& call, std::string_view id) const;
   aws::Outcome<Resource> FindResource(std::string_view arn) const;
   aws::Outcome<Resource> FindConsumer(const std::optional<std::string>& stream_arn,
                                       const std::optional<std::string>& consumer_name,
@@ -160,6 +162,7 @@ aws::Outcome<streams::StartPosition> CheckStart(const std::string& type,
 // Tokens of paged lists: base64 of a kind, the moment of issue and fields. Opaque, not secret.
 std::string MakeToken(std::string_view kind, int64_t now_ms,
                       const std::vector<std::string>& fields);
+inline constexpr std::size_t kListShardsFields = 6;  // account, region, stream, filter, time, shard
 // ExpiredNextTokenException after 300 s; InvalidArgumentException for what is no token of this
 // kind.
 aws::Outcome<std::vector<std::string>> ReadToken(std::string_view kind, int64_t now_ms,
