@@ -52,7 +52,7 @@ def test_the_printed_configuration_reproduces_itself(run_millstream, tmp_path):
     second = run_millstream("config", "--config", tmp_path / "again.toml").stdout
 
     def values(text):
-        return [line.split("  #")[0].rstrip() for line in text.splitlines()]
+        return [line.split(" #")[0].rstrip() for line in text.splitlines()]
     assert values(first) == values(second)
 
 
