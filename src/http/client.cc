@@ -1,9 +1,6 @@
 #include "http/client.h"
 
 #include <netdb.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -13,6 +10,8 @@
 
 #include "http/characters.h"
 #include "net/socket.h"
+#include "net/tls.h"
+#include "net/transport.h"
 
 namespace millstream::http {
 namespace {
@@ -52,13 +51,6 @@ base::Result<net::Socket> ConnectTo(const std::string& host, uint16_t port, int6
   return base::Fail(Broken("connecting to " + host + ":" + std::to_string(port) + ": " + reason));
 }
 
-std::string OpenSslError() {
-  char line[256] = "unknown error";
-  if (unsigned long code = ERR_get_error()) ERR_error_string_n(code, line, sizeof line);
-  ERR_clear_error();
-  return line;
-}
-
 }  // namespace
 
 std::optional<std::string_view> ClientResponse::Find(std::string_view lower_case_name) const {
@@ -68,17 +60,12 @@ std::optional<std::string_view> ClientResponse::Find(std::string_view lower_case
   return std::nullopt;
 }
 
-// A connected socket, in the clear or in TLS, with its unread bytes.
+// A connection with its unread bytes.
 class Client::Wire {
  public:
-  Wire(net::Socket socket, int64_t timeout_ms)
-      : socket_(std::move(socket)), timeout_ms_(static_cast<int>(timeout_ms)) {}
-  ~Wire() {
-    SSL_free(ssl_);
-    SSL_CTX_free(context_);
-  }
+  Wire(std::unique_ptr<net::Transport> transport, int64_t timeout_ms)
+      : transport_(std::move(transport)), timeout_ms_(static_cast<int>(timeout_ms)) {}
 
-  base::Status StartTls(const ClientOptions& options);
   base::Status Write(std::string_view text);
   base::Status ReadMore();  // appends to `input`; at the end of input sets `ended`
   std::string input;
@@ -86,80 +73,28 @@ class Client::Wire {
 
  private:
   base::Status Wait(short events);
-  base::Status WaitForTls(int result, const char* what);
 
-  net::Socket socket_;
+  const std::unique_ptr<net::Transport> transport_;
   const int timeout_ms_;
-  SSL_CTX* context_ = nullptr;
-  SSL* ssl_ = nullptr;
 };
 
 base::Status Client::Wire::Wait(short events) {
-  pollfd wait{socket_.fd(), events, 0};
+  pollfd wait{transport_->fd(), events, 0};
   int ready = poll(&wait, 1, timeout_ms_);
   if (ready == 0) return base::Fail(Broken("timed out"));
   if (ready < 0 && errno != EINTR) return base::Fail(Broken(strerror(errno)));
   return {};
 }
 
-base::Status Client::Wire::WaitForTls(int result, const char* what) {
-  switch (SSL_get_error(ssl_, result)) {
-    case SSL_ERROR_WANT_READ:
-      return Wait(POLLIN);
-    case SSL_ERROR_WANT_WRITE:
-      return Wait(POLLOUT);
-    default:
-      return base::Fail(Broken(std::string(what) + ": " + OpenSslError()));
-  }
-}
-
-base::Status Client::Wire::StartTls(const ClientOptions& options) {
-  context_ = SSL_CTX_new(TLS_client_method());
-  if (context_ == nullptr) return base::Fail(Broken(OpenSslError()));
-  if (!options.ca_file.empty() &&
-      SSL_CTX_load_verify_locations(context_, options.ca_file.c_str(), nullptr) != 1) {
-    return base::Fail(Broken("reading " + options.ca_file + ": " + OpenSslError()));
-  }
-  if (options.ca_file.empty()) SSL_CTX_set_default_verify_paths(context_);
-  if (options.verify) SSL_CTX_set_verify(context_, SSL_VERIFY_PEER, nullptr);
-  ssl_ = SSL_new(context_);
-  SSL_set_fd(ssl_, socket_.fd());
-  X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl_);
-  if (X509_VERIFY_PARAM_set1_ip_asc(parameters, options.host.c_str()) != 1) {
-    X509_VERIFY_PARAM_set1_host(parameters, options.host.c_str(), 0);
-    SSL_set_tlsext_host_name(ssl_, options.host.c_str());
-  }
-  static constexpr unsigned char kAlpn[] = "\x08http/1.1";
-  SSL_set_alpn_protos(ssl_, kAlpn, sizeof kAlpn - 1);
-  while (true) {
-    ERR_clear_error();
-    int result = SSL_connect(ssl_);
-    if (result == 1) return {};
-    TRY(WaitForTls(result, "TLS handshake"));
-  }
-}
-
 base::Status Client::Wire::Write(std::string_view text) {
-  while (!text.empty()) {
-    if (ssl_ != nullptr) {
-      ERR_clear_error();
-      std::size_t wrote = 0;
-      int result = SSL_write_ex(ssl_, text.data(), text.size(), &wrote);
-      if (result != 1) {
-        TRY(WaitForTls(result, "sending"));
-        continue;
-      }
-      text.remove_prefix(wrote);
-      continue;
+  while (!text.empty() || transport_->has_unsent()) {
+    iovec part{const_cast<char*>(text.data()), text.size()};
+    net::IoResult wrote = transport_->Write(&part, text.empty() ? 0 : 1);
+    if (wrote.state == net::IoResult::State::kFailed) {
+      return base::Fail(Broken("the connection broke while sending"));
     }
-    ssize_t sent = send(socket_.fd(), text.data(), text.size(), MSG_NOSIGNAL);
-    if (sent > 0) {
-      text.remove_prefix(static_cast<std::size_t>(sent));
-    } else if (errno == EAGAIN) {
-      TRY(Wait(POLLOUT));
-    } else if (errno != EINTR) {
-      return base::Fail(Broken(std::string("sending: ") + strerror(errno)));
-    }
+    text.remove_prefix(wrote.bytes);
+    if (!text.empty() || transport_->has_unsent()) TRY(Wait(POLLOUT));
   }
   return {};
 }
@@ -167,34 +102,19 @@ base::Status Client::Wire::Write(std::string_view text) {
 base::Status Client::Wire::ReadMore() {
   char part[64 << 10];
   while (true) {
-    if (ssl_ != nullptr) {
-      ERR_clear_error();
-      std::size_t got = 0;
-      int result = SSL_read_ex(ssl_, part, sizeof part, &got);
-      if (result == 1) {
-        input.append(part, got);
+    net::IoResult got = transport_->Read(part, sizeof part);
+    switch (got.state) {
+      case net::IoResult::State::kOk:
+        input.append(part, got.bytes);
         return {};
-      }
-      if (SSL_get_error(ssl_, result) == SSL_ERROR_ZERO_RETURN) {
+      case net::IoResult::State::kClosed:
         ended = true;
         return {};
-      }
-      TRY(WaitForTls(result, "receiving"));
-      continue;
-    }
-    ssize_t got = recv(socket_.fd(), part, sizeof part, 0);
-    if (got > 0) {
-      input.append(part, static_cast<std::size_t>(got));
-      return {};
-    }
-    if (got == 0) {
-      ended = true;
-      return {};
-    }
-    if (errno == EAGAIN) {
-      TRY(Wait(POLLIN));
-    } else if (errno != EINTR) {
-      return base::Fail(Broken(std::string("receiving: ") + strerror(errno)));
+      case net::IoResult::State::kFailed:
+        return base::Fail(Broken("the connection broke while receiving"));
+      case net::IoResult::State::kWouldBlock:
+        TRY(Wait(POLLIN));
+        break;
     }
   }
 }
@@ -207,9 +127,17 @@ void Client::Close() { wire_.reset(); }
 base::Status Client::Connect() {
   ASSIGN_OR_RETURN(net::Socket socket,
                    ConnectTo(options_.host, options_.port, options_.timeout_ms));
-  auto wire = std::make_unique<Wire>(std::move(socket), options_.timeout_ms);
-  if (options_.tls) TRY(wire->StartTls(options_));
-  wire_ = std::move(wire);
+  std::unique_ptr<net::Transport> transport;
+  if (options_.tls) {
+    ASSIGN_OR_RETURN(transport,
+                     net::ConnectTls(std::move(socket), {.host = options_.host,
+                                                         .ca_file = options_.ca_file,
+                                                         .verify = options_.verify,
+                                                         .timeout_ms = options_.timeout_ms}));
+  } else {
+    transport = net::MakePlainTransport(std::move(socket));
+  }
+  wire_ = std::make_unique<Wire>(std::move(transport), options_.timeout_ms);
   return {};
 }
 

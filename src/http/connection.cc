@@ -7,6 +7,7 @@
 
 #include "base/logging.h"
 #include "http/http1_session.h"
+#include "http/http2_session.h"
 #include "http/worker.h"
 
 namespace millstream::http {
@@ -18,6 +19,7 @@ constexpr int kReadsPerTurn = 4;  // then the other connections have their turn
 constexpr std::size_t kSendBytesPerTurn = 2 << 20;
 constexpr int kPartsPerWrite = 64;
 constexpr int64_t kLingerNs = 2'000'000'000;
+constexpr int64_t kLingerDrainingNs = 200'000'000;  // clients that keep idle connections open
 constexpr int64_t kNsPerMs = 1'000'000;
 
 // Answers through the worker that owns the connection; holds no pointer into either.
@@ -157,6 +159,7 @@ void Connection::ReadSome() {
         return;
       case net::IoResult::State::kFailed:
         ++counts().resets;
+        if (session_ == nullptr && transport_->tls()) ++counts().tls_failures;
         return Die();
     }
   }
@@ -172,17 +175,26 @@ void Connection::Received(std::string_view bytes) {
   AfterSession();
 }
 
-// HTTP/2 with prior knowledge starts with a preface that is no HTTP/1 request.
+// HTTP/2 is agreed upon in the TLS handshake, or known beforehand: then it starts with a preface
+// that is no HTTP/1 request. False: more bytes must tell.
 bool Connection::ChooseProtocol(std::string_view bytes) {
-  std::size_t known = preface_.size();
-  std::size_t compared = std::min(bytes.size(), kHttp2Preface.size() - known);
-  if (bytes.substr(0, compared) == kHttp2Preface.substr(known, compared)) {
-    if (known + compared < kHttp2Preface.size()) {
+  if (transport_->tls()) ++counts().tls_handshakes;
+  bool http2 = transport_->alpn() == "h2";
+  if (!http2) {
+    std::size_t known = preface_.size();
+    std::size_t compared = std::min(bytes.size(), kHttp2Preface.size() - known);
+    bool alike = bytes.substr(0, compared) == kHttp2Preface.substr(known, compared);
+    if (alike && known + compared < kHttp2Preface.size()) {
       preface_ += bytes;
       return false;
     }
+    http2 = alike;
   }
-  session_ = std::make_unique<Http1Session>(*this);
+  if (http2) {
+    session_ = std::make_unique<Http2Session>(*this);
+  } else {
+    session_ = std::make_unique<Http1Session>(*this);
+  }
   if (draining()) session_->Drain();
   std::string before = std::move(preface_);
   preface_.clear();
@@ -218,6 +230,7 @@ void Connection::BeginDrain() {
 
 void Connection::Flush() {
   if (dead_ || transport_ == nullptr) return;
+  retired_session_.reset();
   std::size_t sent_before = counts().sent_bytes;
   while (!dead_) {
     if (session_ != nullptr && !lingering_) session_->Produce();
@@ -288,7 +301,7 @@ void Connection::CheckTimeouts(int64_t now_ns) {
   if (dead_) return;
   const ServerOptions& limits = options();
   if (lingering_) {
-    if (now_ns - linger_since_ns_ > kLingerNs) Die();
+    if (now_ns - linger_since_ns_ > (draining() ? kLingerDrainingNs : kLingerNs)) Die();
     return;
   }
   const bool handshaking = session_ == nullptr && transport_ != nullptr && transport_->tls();
@@ -298,7 +311,8 @@ void Connection::CheckTimeouts(int64_t now_ns) {
   if (!receiving || !was_receiving_ || progress != receive_progress_) receive_since_ns_ = now_ns;
   receive_progress_ = progress;
   was_receiving_ = receiving;
-  const bool sending = (session_ != nullptr && session_->sending_finite());
+  const bool sending = session_ != nullptr &&
+                       (session_->sending_finite() || (session_->finished() && !output_.empty()));
   if (!sending || !was_sending_) send_since_ns_ = std::max(send_since_ns_, now_ns);
   was_sending_ = sending;
   const bool idle = session_ == nullptr || (session_->idle() && output_.empty());
@@ -358,6 +372,19 @@ void Connection::ReleaseBody(std::size_t bytes) {
   worker_.shared().buffered_body_bytes.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
-void Connection::UpgradeToHttp2(Request, std::string_view, std::string_view) { Die(); }
+bool Connection::can_upgrade() const { return !transport_->tls(); }
+
+void Connection::UpgradeToHttp2(Request request, std::string_view settings, std::string_view rest) {
+  // The HTTP/1 session is still at work: it goes with the flush.
+  retired_session_ = std::move(session_);
+  auto session = std::make_unique<Http2Session>(*this);
+  Http2Session& upgraded = *session;
+  session_ = std::move(session);
+  output_.Append(
+      std::string_view("HTTP/1.1 101 Switching Protocols\r\n"
+                       "connection: Upgrade\r\nupgrade: h2c\r\n\r\n"));
+  if (!upgraded.Upgrade(std::move(request), settings)) return Die();
+  if (!rest.empty()) session_->Receive(rest);
+}
 
 }  // namespace millstream::http

@@ -50,6 +50,7 @@ class Connection final : public SessionHost {
   void Dispatch(Request request, StreamId stream, const std::shared_ptr<PeerLink>& link) override;
   bool ReserveBody(std::size_t bytes) override;
   void ReleaseBody(std::size_t bytes) override;
+  bool can_upgrade() const override;
   void UpgradeToHttp2(Request request, std::string_view settings, std::string_view rest) override;
   void Abort() override { Die(); }
 

@@ -23,10 +23,6 @@ constexpr std::size_t kReadTargetMax = 256 << 10;
 constexpr std::size_t kBodyTrustedBytes = 1 << 20;
 constexpr std::size_t kProgressBytes = 16 << 10;
 
-constexpr codec::Sha256Bytes kEmptySha256 = {
-    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
-    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
-
 char* Put(char* to, std::string_view text) {
   std::memcpy(to, text.data(), text.size());
   return to + text.size();
@@ -205,7 +201,7 @@ bool Http1Session::BeginBody(const Http1Head& head, std::size_t head_size, const
   next_exchange_.keep_alive = head.keep_alive;
   next_exchange_.head_only = head.method == "HEAD";
   next_exchange_.http10 = head.minor_version == 0;
-  upgrade_h2c_ = head.upgrade_h2c && exchanges_.empty();
+  upgrade_h2c_ = head.upgrade_h2c && exchanges_.empty() && host_.can_upgrade();
   if (upgrade_h2c_) http2_settings_ = head.http2_settings;
   if (host_.options().hash_bodies) hash_.Reset();
 

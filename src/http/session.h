@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "codec/sha256.h"
 #include "http/body_channel.h"
 #include "http/http1_parser.h"
 #include "http/message.h"
@@ -28,6 +29,11 @@ using StreamId = uint64_t;
 
 // Output above which sessions stop pulling from bodies, and HTTP/1 stops taking requests.
 inline constexpr std::size_t kOutputHighBytes = 256 << 10;
+
+// SHA-256 of nothing: what most requests without a body are signed with.
+inline constexpr codec::Sha256Bytes kEmptySha256 = {
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
 
 class Worker;
 
@@ -61,6 +67,8 @@ class SessionHost {
   virtual bool ReserveBody(std::size_t bytes) = 0;
   virtual void ReleaseBody(std::size_t bytes) = 0;
 
+  // Whether h2c may be agreed upon: not within TLS.
+  virtual bool can_upgrade() const = 0;
   // An agreed change of protocol (h2c): the host replaces the session once the call it is in
   // returns. `rest` are bytes behind the request, `request` answers on stream 1.
   virtual void UpgradeToHttp2(Request request, std::string_view settings,

@@ -231,7 +231,7 @@ void Worker::ArmTimeoutTimer() {
   const ServerOptions& options = shared_->options;
   int64_t shortest_ms =
       std::min({options.idle_timeout_ms, options.receive_timeout_ms, options.send_timeout_ms});
-  int64_t period_ms = std::clamp<int64_t>(shortest_ms / 4, 10, 1000);
+  int64_t period_ms = std::clamp<int64_t>(shortest_ms / 4, 10, draining_ ? 50 : 1000);
   timeout_timer_ = loop_.RunAfter(period_ms * kNsPerMs, [this] {
     CheckTimeouts();
     ArmTimeoutTimer();
@@ -256,6 +256,8 @@ void Worker::BeginDrain() {
     for (std::size_t i = 0; i < self->slots_.size(); ++i) {
       if (self->slots_[i].connection != nullptr) self->slots_[i].connection->BeginDrain();
     }
+    self->loop_.CancelTimer(self->timeout_timer_);
+    self->ArmTimeoutTimer();
   });
 }
 

@@ -88,6 +88,7 @@ class EpollLoop final : public Loop {
   std::atomic<std::size_t> posted_count_{0};         // size of posted_
   std::vector<base::Function<void()>> posted_here_;  // by the loop's own thread
   std::vector<base::Function<void()>> running_;
+  std::vector<base::Function<void()>> running_here_;
 
   int64_t spin_budget_ns_;
   int64_t now_ns_;
@@ -199,6 +200,8 @@ void EpollLoop::HandleEvents(const epoll_event* events, int count) {
 }
 
 void EpollLoop::RunPosted() {
+  // What these post themselves waits for the next turn.
+  running_here_.swap(posted_here_);
   if (HasPosted()) {
     {
       std::lock_guard lock(mutex_);
@@ -208,11 +211,8 @@ void EpollLoop::RunPosted() {
     for (auto& work : running_) work();
     running_.clear();
   }
-  if (!posted_here_.empty()) {
-    running_.swap(posted_here_);
-    for (auto& work : running_) work();
-    running_.clear();
-  }
+  for (auto& work : running_here_) work();
+  running_here_.clear();
 }
 
 void EpollLoop::RunTimers() {

@@ -3,6 +3,8 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -61,7 +63,6 @@ class TlsTransport final : public Transport {
     BIO_set_data(write_bio, &unsent_);
     BIO_set_init(write_bio, 1);
     SSL_set_bio(ssl_, read_bio, write_bio);
-    SSL_set_accept_state(ssl_);
   }
   ~TlsTransport() override { SSL_free(ssl_); }
 
@@ -72,6 +73,9 @@ class TlsTransport final : public Transport {
   bool tls() const override { return true; }
   std::string_view alpn() const override;
   int fd() const override { return socket_.fd(); }
+
+  // One step of a client's handshake: 1 done, 0 waits for the peer, -1 failed.
+  int Connect();
 
  private:
   bool SendUnsent();
@@ -147,6 +151,15 @@ std::size_t TlsTransport::Encrypt(const char* data, std::size_t size) {
     taken += wrote;
   }
   return taken;
+}
+
+int TlsTransport::Connect() {
+  ERR_clear_error();
+  int result = SSL_connect(ssl_);
+  int error = SSL_get_error(ssl_, result);
+  if (has_unsent() && !SendUnsent()) return -1;
+  if (result == 1) return 1;
+  return error == SSL_ERROR_WANT_READ ? 0 : -1;
 }
 
 IoResult TlsTransport::Write(const iovec* parts, int count) {
@@ -257,7 +270,51 @@ TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 std::unique_ptr<Transport> TlsContext::Accept(Socket socket) const {
   SSL* ssl = SSL_new(context_);
   if (ssl == nullptr) return nullptr;
+  SSL_set_accept_state(ssl);
   return std::make_unique<TlsTransport>(std::move(socket), ssl);
+}
+
+base::Result<std::unique_ptr<Transport>> ConnectTls(Socket socket,
+                                                    const TlsClientOptions& options) {
+  ERR_clear_error();
+  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()),
+                                                            SSL_CTX_free);
+  if (context == nullptr) return base::Fail(base::Code::kInternal, "TLS: " + OpenSslErrors());
+  if (options.ca_file.empty()) {
+    SSL_CTX_set_default_verify_paths(context.get());
+  } else if (SSL_CTX_load_verify_locations(context.get(), options.ca_file.c_str(), nullptr) != 1) {
+    return base::Fail(base::Code::kInvalidArgument,
+                      "reading " + options.ca_file + " failed: " + OpenSslErrors());
+  }
+  SSL_CTX_set_mode(context.get(),
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  if (options.verify) SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  SSL* ssl = SSL_new(context.get());  // holds the context
+  if (ssl == nullptr) return base::Fail(base::Code::kInternal, "TLS: " + OpenSslErrors());
+  auto transport = std::make_unique<TlsTransport>(std::move(socket), ssl);
+  X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl);
+  if (X509_VERIFY_PARAM_set1_ip_asc(parameters, options.host.c_str()) != 1) {
+    X509_VERIFY_PARAM_set1_host(parameters, options.host.c_str(), 0);
+    SSL_set_tlsext_host_name(ssl, options.host.c_str());
+  }
+  std::string alpn = std::string(1, static_cast<char>(options.alpn.size())) + options.alpn;
+  SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(alpn.data()),
+                      static_cast<unsigned>(alpn.size()));
+  while (true) {
+    int state = transport->Connect();
+    if (state == 1) return std::unique_ptr<Transport>(std::move(transport));
+    if (state < 0) {
+      std::string reason = OpenSslErrors();
+      if (SSL_get_verify_result(ssl) != X509_V_OK) {
+        reason = X509_verify_cert_error_string(SSL_get_verify_result(ssl));
+      }
+      return base::Fail(base::Code::kUnavailable, "TLS handshake failed: " + reason);
+    }
+    pollfd wait{transport->fd(), POLLIN, 0};
+    if (poll(&wait, 1, static_cast<int>(options.timeout_ms)) == 0) {
+      return base::Fail(base::Code::kUnavailable, "TLS handshake failed: timed out");
+    }
+  }
 }
 
 }  // namespace millstream::net

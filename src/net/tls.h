@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -28,5 +29,17 @@ class TlsContext {
   explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
   ssl_ctx_st* const context_;
 };
+
+struct TlsClientOptions {
+  std::string host;          // checked against the certificate; a name or a numeric address
+  std::string ca_file = {};  // PEM; empty: the authorities of the system
+  bool verify = true;
+  std::string alpn = "http/1.1";  // the one protocol offered
+  int64_t timeout_ms = 30'000;
+};
+
+// The client's end, for our own tools: waits until the handshake over the connected, non-blocking
+// socket is done.
+base::Result<std::unique_ptr<Transport>> ConnectTls(Socket socket, const TlsClientOptions& options);
 
 }  // namespace millstream::net
