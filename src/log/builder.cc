@@ -14,7 +14,7 @@ namespace {
 using base::Code;
 using base::Fail;
 
-constexpr std::size_t kFlushStep = 8u << 20;      // bytes collected at a time
+constexpr std::size_t kFlushStep = 4u << 20;      // bytes collected at a time
 constexpr std::size_t kOpenWritersMax = 64;       // of three files each
 constexpr std::size_t kSyncOneByOneMax = 48;      // more dirty files than this: one syncfs
 constexpr auto kNoSpaceRetry = std::chrono::milliseconds(250);
@@ -120,6 +120,7 @@ base::Status StoreImpl::BuildRound(bool flush_all) {
   }
   TRY(RetireClosed());
   if (flush_all) {
+    TRY(CutPaddings());
     bool stopping;
     {
       std::lock_guard lock(builder_mutex_);
@@ -212,7 +213,8 @@ base::Status StoreImpl::FlushLog(Log& log) {
         bytes += batches[last++].bytes.size();
       } while (last < batches.size() && fits(batches[last], bytes));
       ASSIGN_OR_RETURN(SegmentWriter * writer, WriterFor(log, active));
-      TRY(writer->Append(std::span(batches).subspan(first, last - first), active));
+      TRY(writer->Append(std::span(batches).subspan(first, last - first), active,
+                         options_.segment_direct_bytes_min, segment_staging_));
       metrics_.segment_bytes_written_total.Add(active.bytes - before);
       first = last;
     }
@@ -285,9 +287,28 @@ base::Result<SegmentWriter*> StoreImpl::WriterFor(Log& log, const SegmentInfo& i
                                    [](const auto& a, const auto& b) {
                                      return a.second.last_used < b.second.last_used;
                                    });
+    TRY(CutPadding(oldest->first, *oldest->second.writer));
     open_writers_.erase(oldest);
   }
   return writer;
+}
+
+// So that the files are exactly Kafka's whenever somebody asked for them, and after Stop().
+base::Status StoreImpl::CutPaddings() {
+  for (auto& [id, open] : open_writers_) TRY(CutPadding(id, *open.writer));
+  return {};
+}
+
+base::Status StoreImpl::CutPadding(LogId id, SegmentWriter& writer) {
+  LogPtr log = Find(id);
+  if (!log) return {};
+  SegmentInfo active;
+  {
+    std::lock_guard lock(log->mutex);
+    if (log->segments.empty()) return {};
+    active = log->segments.back();
+  }
+  return active.base == writer.base() ? writer.CutPadding(active) : base::Status();
 }
 
 // ---------------------------------------------------------------------------- manifest and WAL files

@@ -130,6 +130,7 @@ void CrashAndRecover(uint64_t seed, Durability durability) {
   StoreOptions options = SmallOptions();
   options.durability = durability;
   options.interval_ms = 1;
+  if (seed % 2 == 0) options.segment_direct_bytes_min = 1;
   const bool interval = durability == Durability::kInterval;
   std::map<LogId, Model> models;
   for (uint64_t id = 1; id <= 1 + random.Below(5); ++id) models[LogId{id}];
@@ -178,7 +179,9 @@ TEST_F(CrashTest, AnyFailedOperationLosesNothing) {
     std::map<LogId, Model> models;
     for (uint64_t id = 1; id <= 3; ++id) models[LogId{id}];
     files.FailAtOperation(k);
-    auto store = Store::Open(files, clock, SmallOptions());
+    StoreOptions options = SmallOptions();
+    if (k % 3 == 0) options.segment_direct_bytes_min = 1;
+    auto store = Store::Open(files, clock, options);
     if (store) {
       Work(**store, random, models, 80, false);
       for (auto& [id, model] : models) {

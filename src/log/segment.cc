@@ -219,17 +219,30 @@ base::Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Open(base::FileSyste
   ASSIGN_OR_RETURN(writer->time_index_,
                    OpenAtLength(files, SegmentPath(log_directory, info.base, ".timeindex"),
                                 info.time_index_bytes));
+  writer->files_ = &files;
+  const uint64_t tail_start = info.bytes / AlignedBuffer::kAlignment * AlignedBuffer::kAlignment;
+  writer->tail_.resize(static_cast<std::size_t>(info.bytes - tail_start));
+  ASSIGN_OR_RETURN(const std::size_t got, writer->log_->ReadAt(tail_start, writer->tail_.data(),
+                                                               writer->tail_.size()));
+  if (got != writer->tail_.size()) {
+    return Fail(Code::kDataLoss, "segment length: " + writer->log_->path() + ", expected " +
+                                     std::to_string(info.bytes) + ", found " +
+                                     std::to_string(tail_start + got));
+  }
   return writer;
 }
 
-base::Status SegmentWriter::Append(std::span<const StoredBatch> batches, SegmentInfo& info) {
+base::Status SegmentWriter::Append(std::span<const StoredBatch> batches, SegmentInfo& info,
+                                   std::size_t direct_bytes_min, AlignedBuffer& staging) {
   SegmentInfo next = info;
   base::Buffer index;
   base::Buffer time_index;
-  std::size_t total = 0;
+  std::size_t total = tail_.size();
   for (const StoredBatch& batch : batches) total += batch.bytes.size();
-  staging_.Clear();
-  staging_.Reserve(total);
+  // The block that the log ends in is written again, whole, with what it has already.
+  staging.Require(AlignUp(total));
+  std::memcpy(staging.data(), tail_.data(), tail_.size());
+  char* to = staging.data() + tail_.size();
   for (const StoredBatch& batch : batches) {
     CHECK_MSG(batch.base_offset == next.end, "segment offsets have a gap");
     const Offset last = batch.next_offset() - 1;
@@ -253,21 +266,41 @@ base::Status SegmentWriter::Append(std::span<const StoredBatch> batches, Segment
       }
       next.bytes_since_index = 0;
     }
-    staging_.Append(batch.bytes.view());
+    std::memcpy(to, batch.bytes.data(), batch.bytes.size());
+    to += batch.bytes.size();
     next.bytes += batch.bytes.size();
     next.bytes_since_index += batch.bytes.size();
     next.end = batch.next_offset();
   }
-  TRY(log_->WriteAt(info.bytes, staging_.view()));
+  if (total - tail_.size() >= direct_bytes_min) {
+    if (!direct_log_) {
+      ASSIGN_OR_RETURN(direct_log_,
+                       files_->Open(log_->path(), {.write = true, .direct_sync = true}));
+    }
+    std::memset(to, 0, AlignUp(total) - total);
+    padded_ = true;
+    TRY(direct_log_->WriteAt(info.bytes - tail_.size(), staging.view(AlignUp(total))));
+  } else {
+    TRY(log_->WriteAt(info.bytes, staging.view(total).substr(tail_.size())));
+  }
   if (!index.empty()) TRY(index_->WriteAt(info.index_bytes, index.view()));
   if (!time_index.empty()) TRY(time_index_->WriteAt(info.time_index_bytes, time_index.view()));
   next.index_bytes += index.size();
   next.time_index_bytes += time_index.size();
+  const std::size_t tail_bytes = total % AlignedBuffer::kAlignment;
+  tail_.assign(staging.data() + (total - tail_bytes), tail_bytes);
   info = next;
   return {};
 }
 
+base::Status SegmentWriter::CutPadding(const SegmentInfo& info) {
+  if (padded_) TRY(log_->Truncate(info.bytes));
+  padded_ = false;
+  return {};
+}
+
 base::Status SegmentWriter::Close(SegmentInfo& info) {
+  TRY(CutPadding(info));
   if (info.max_timestamp_ms <= info.indexed_timestamp_ms) return {};
   base::Buffer entry;
   AppendTimeIndexEntry(entry, info.max_timestamp_ms, info.max_timestamp_offset - info.base);

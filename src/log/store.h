@@ -37,6 +37,7 @@ struct StoreOptions {
   int64_t segment_age_ms_max = 3'600'000;   // so that retention can unlink whole segments
   // A log's batches go to its segment when so many bytes wait, or its WAL file is to be used again.
   uint64_t segment_flush_bytes = 4u << 20;
+  uint64_t segment_direct_bytes_min = 256u << 10;  // such writes to segments bypass the page cache
   uint64_t tail_cache_bytes_max = 256u << 20;  // recent batches of all logs kept for readers
   uint64_t append_queue_bytes_max = 256u << 20;  // above it appends fail with kResourceExhausted
   int reader_threads = 2;

@@ -100,6 +100,8 @@ class StoreImpl final : public Store {
   base::Status FlushLog(Log& log);
   base::Status CheckFiles(Log& log);
   base::Result<SegmentWriter*> WriterFor(Log& log, const SegmentInfo& info);
+  base::Status CutPaddings();
+  base::Status CutPadding(LogId id, SegmentWriter& writer);
   base::Status RetireClosed();
   base::Status Checkpoint(uint64_t floor);
   base::Status SyncDirty();
@@ -174,6 +176,7 @@ class StoreImpl final : public Store {
   };
   std::unordered_map<LogId, OpenWriter> open_writers_;
   uint64_t writer_uses_ = 0;
+  AlignedBuffer segment_staging_;
   std::set<std::string> dirty_files_;
   std::set<std::string> dirty_directories_;
   std::vector<std::string> to_unlink_;     // after the next manifest

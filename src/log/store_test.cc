@@ -103,6 +103,34 @@ TEST_F(StoreTest, MovesManyBatchesThroughRecycledWalFilesToSegments) {
   EXPECT_EQ(ReadValues(again, kA), expected);
 }
 
+TEST_F(StoreTest, DirectSegmentWritesLeaveExactFiles) {
+  options_.segment_direct_bytes_min = 1;
+  {
+    Store& store = Open();
+    // More logs than writers stay open, so that some are put away with their files padded.
+    for (int round = 0; round < 3; ++round) {
+      for (uint64_t id = 1; id <= 100; ++id) {
+        ASSERT_TRUE(store.Create(LogId{id}));
+        ASSERT_TRUE(AppendAndWait(store, LogId{id}, MakeBatch({std::string(1000 + id, 'd')})));
+      }
+      ASSERT_TRUE(store.FlushSegments());
+      uint64_t bytes = 0;
+      uint64_t expected = 0;
+      for (uint64_t id = 1; id <= 100; ++id) {
+        expected += store.State(LogId{id})->bytes;
+        bytes += std::filesystem::file_size(
+            SegmentPath(LogDirectory(directory_, LogId{id}), 0, ".log"));
+      }
+      EXPECT_EQ(bytes, expected);
+    }
+  }
+  Store& again = Open();
+  for (uint64_t id = 1; id <= 100; ++id) {
+    EXPECT_EQ(ReadValues(again, LogId{id}),
+              std::vector<std::string>(3, std::string(1000 + id, 'd')));
+  }
+}
+
 TEST_F(StoreTest, AnswersRecentReadsFromMemory) {
   Store& store = Open();
   ASSERT_TRUE(store.Create(kA));
