@@ -143,14 +143,15 @@ class Millstream:
     def endpoint(self):
         return f"{'https' if self.tls else 'http'}://localhost:{self.port}"
 
-    def client(self, service="kinesis", **options):
+    def client(self, service="kinesis", region=None, access_key=None, secret_key=None, **options):
         import boto3
         from botocore.config import Config
         config = Config(retries={"total_max_attempts": options.pop("attempts", 1)}, read_timeout=60,
                         parameter_validation=options.pop("parameter_validation", True), max_pool_connections=64)
         return boto3.client(service, **{
-            "endpoint_url": self.endpoint, "region_name": self.region, "aws_access_key_id": self.access_key,
-            "aws_secret_access_key": self.secret_key, "verify": str(self.ca_file) if self.tls else None,
+            "endpoint_url": self.endpoint, "region_name": region or self.region,
+            "aws_access_key_id": access_key or self.access_key,
+            "aws_secret_access_key": secret_key or self.secret_key, "verify": str(self.ca_file) if self.tls else None,
             "config": config, **options})
 
     def get(self, path):

@@ -1,8 +1,12 @@
 #include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -104,25 +108,43 @@ class Putter {
   std::string problem_;
 };
 
+// True when standard input has nothing for us at this moment, so that what is at hand may as well
+// go.
+bool InputPauses() {
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  return ::poll(&input, 1, 0) == 0;
+}
+
+Status PutLine(Putter& putter, std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line.empty() ? Status() : putter.Add(std::string(line));
+}
+
+// A record a line. Batches fill while lines come quickly; a pause sends what there is, so that a
+// followed file arrives line by line.
 Status PutLines(Putter& putter) {
-  char* line = nullptr;
-  std::size_t capacity = 0;
-  Status done;
-  ssize_t got;
-  while (done && (got = ::getline(&line, &capacity, stdin)) >= 0) {
-    std::string_view text(line, static_cast<std::size_t>(got));
-    if (text.ends_with('\n')) text.remove_suffix(1);
-    if (text.empty()) continue;
-    if (text.size() > kRecordBytesMax) {
-      done =
-          Fail(Code::kInvalidArgument, fmt::format("a line of {} bytes; a record holds at most {}",
-                                                   text.size(), kRecordBytesMax));
-    } else {
-      done = putter.Add(std::string(text));
+  std::string text;
+  char bytes[64 << 10];
+  while (true) {
+    ssize_t got = ::read(STDIN_FILENO, bytes, sizeof bytes);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      return Fail(Code::kUnavailable, fmt::format("standard input: {}", std::strerror(errno)));
+    if (got == 0) return PutLine(putter, text);
+    text.append(bytes, static_cast<std::size_t>(got));
+    std::size_t begin = 0, end;
+    while ((end = text.find('\n', begin)) != std::string::npos) {
+      TRY(PutLine(putter, std::string_view(text).substr(begin, end - begin)));
+      begin = end + 1;
     }
+    text.erase(0, begin);
+    if (text.size() > kRecordBytesMax) {
+      return Fail(
+          Code::kInvalidArgument,
+          fmt::format("a line of more than {} bytes; a record holds no more", kRecordBytesMax));
+    }
+    if (InputPauses()) TRY(putter.Flush());
   }
-  std::free(line);
-  return done;
 }
 
 }  // namespace

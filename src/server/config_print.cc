@@ -22,7 +22,7 @@ void PrintOptions(const LoadedConfig& loaded, Config& config, std::string& out) 
     auto origin = loaded.origins.find(option.key);
     std::string line = fmt::format("{}{} = {}", inactive ? "# " : "", name, ValueText(option));
     out += fmt::format(
-        "{:<44} # {}. {}\n", line, option.help,
+        "{:<44}  # {}. {}\n", line, option.help,
         origin == loaded.origins.end() ? "Default." : fmt::format("From {}.", origin->second));
   }
 }

@@ -1,4 +1,6 @@
 """A wrong configuration stops the start with the place, the key and the remedy."""
+from pathlib import Path
+
 import pytest
 
 
@@ -65,3 +67,15 @@ def test_a_data_directory_has_one_owner(millstream, run_millstream):
 def test_a_taken_port_is_named(millstream, run_millstream, tmp_path):
     done = run_millstream("serve", "--port", str(millstream.port), "--data-directory", tmp_path / "data", check=False)
     assert done.returncode == 1 and str(millstream.port) in done.stderr
+
+
+def test_the_documentation_has_every_key_with_its_default(run_millstream):
+    page = (Path(__file__).resolve().parents[2] / "docs/configuration.md").read_text()
+    section = ""
+    for line in run_millstream("config", HOME="", XDG_STATE_HOME="").stdout.splitlines():
+        if line.startswith("["):
+            section = line.strip("[]") + "."
+        elif "  # " in line:
+            key, value = line.split("  # ")[0].strip().lstrip("# ").split(" = ")
+            shown = "(below)" if section + key == "encryption.key_ring" else value
+            assert f"| `{section}{key}` | `{shown}` |" in page

@@ -114,7 +114,7 @@ def test_policies_of_access_keys(millstream_factory):
     server = millstream_factory(credentials=True, config=(
         f"[[access_key]]\nid = 'READER'\nsecret = 'r'\nprincipal = 'arn:aws:iam::000000000000:user/reader'\n"
         f"policy = '''{json.dumps(policy)}'''\n"))
-    reader = server.client(aws_access_key_id="READER", aws_secret_access_key="r")
+    reader = server.client(access_key="READER", secret_key="r")
     reader.list_streams()
     with pytest.raises(ClientError) as caught:
         reader.create_stream(StreamName="s", ShardCount=1)
