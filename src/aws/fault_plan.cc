@@ -7,11 +7,18 @@ constexpr int64_t kDelayMsMax = 600'000;
 
 bool Covers(std::string_view rule, std::string_view name) { return rule == "*" || rule == name; }
 
+// 500 and 503 for the codes that AWS answers so, else 400.
+int StatusOf(std::string_view code) {
+  if (code.substr(0, 8) == "Internal") return 500;
+  return code.substr(0, 18) == "ServiceUnavailable" ? 503 : 400;
+}
+
 ServiceError MakeError(const FaultRule& rule) {
-  ServiceError error =
-      rule.error_code == "InternalFailure" ? InternalFailure() : ValidationException("");
+  ServiceError error;
   error.code = rule.error_code;
   error.message = rule.error_message;
+  error.http_status = StatusOf(rule.error_code);
+  error.fault = error.http_status >= 500 ? Fault::kServer : Fault::kClient;
   return error;
 }
 

@@ -36,7 +36,8 @@ struct FaultRule {
   double probability = 1.0;     // 0 to 1, drawn per call
   int64_t times = -1;           // ends after so many faults; -1: never
   int64_t delay_ms = 0;
-  // Code of the error; empty: a delay only. 500 for InternalFailure, else 400.
+  // Code of the error; empty: a delay only. Status 500 for Internal..., 503 for
+  // ServiceUnavailable..., else 400.
   std::string error_code;
   std::string error_message;
 };

@@ -11,6 +11,7 @@
 #include "codec/base64.h"
 #include "codec/event_stream.h"
 #include "codec/sha256.h"
+#include "net/loop.h"
 
 namespace millstream::aws {
 namespace {
@@ -750,13 +751,43 @@ TEST_F(FrontDoorTest, FaultRulesInject) {
   ASSERT_TRUE(plan.SetRules({rule}).has_value());
   EXPECT_EQ(Ask(Json(kListStreams)).status, 500);
   EXPECT_EQ(Ask(Json("Kinesis_20131202.DescribeLimits")).status, 200);
+  rule.error_code = "ServiceUnavailableException";
+  ASSERT_TRUE(plan.SetRules({rule}).has_value());
+  EXPECT_EQ(Ask(Json(kListStreams)).status, 503);
   rule.probability = 0;
   ASSERT_TRUE(plan.SetRules({rule}).has_value());
   EXPECT_EQ(Ask(Json(kListStreams)).status, 200);
   rule.probability = 1.5;
   EXPECT_EQ(plan.SetRules({rule}).error().message(),
             "probability of the fault rule for kinesis:ListStreams must be 0 to 1, found 1.500000");
-  EXPECT_EQ(door_->metrics().injected_faults.value(), 2u);
+  EXPECT_EQ(door_->metrics().injected_faults.value(), 3u);
+}
+
+TEST_F(FrontDoorTest, InjectedDelaysKeepTheCallOnItsLoop) {
+  base::SystemClock system_clock;
+  auto loop = std::move(*net::Loop::Create(system_clock, {}));
+  RuleFaultPlan plan(random_);
+  FaultRule rule;
+  rule.delay_ms = 20;
+  ASSERT_TRUE(plan.SetRules({rule}).has_value());
+  door_->SetFaultPlan(&plan);
+  service_.body = [&](const OperationSchema& operation, const Call& call, Instance,
+                      std::unique_ptr<ReplySink> reply) {
+    EXPECT_EQ(call.region, "eu-west-1");
+    const kinesis::ListStreamsOutput output;
+    reply->Send(*operation.output, &output);
+    loop->Stop();
+  };
+  Answer answer;
+  const int64_t start_ns = system_clock.MonotonicNs();
+  loop->Post([&] {
+    Handle(Json(kListStreams), answer);
+    EXPECT_EQ(answer.sends, 0);
+  });
+  loop->Run();
+  EXPECT_GE(system_clock.MonotonicNs() - start_ns, 20'000'000);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.Header("x-amzn-requestid"), service_.last_call.request_id);
 }
 
 TEST_F(FrontDoorTest, MetricsPageNamesOperationsAndCodes) {

@@ -1,5 +1,7 @@
 #include "aws/request_authorizer.h"
 
+#include <algorithm>
+
 #include "aws/arn.h"
 #include "base/logging.h"
 
@@ -20,7 +22,12 @@ PolicyDocumentPtr ResourcePolicyCache::Find(const std::string& json) {
 
 std::optional<ServiceError> RequestAuthorizer::Authorize(const Call& call, std::string_view action,
                                                          std::string_view resource_arn) const {
-  if (audit_ != nullptr && resource_arn != "*") audit_->resources.emplace_back(resource_arn);
+  // A fast path that asks and then declines is followed by the generic path asking the same.
+  if (audit_ != nullptr && resource_arn != "*" &&
+      std::find(audit_->resources.begin(), audit_->resources.end(), resource_arn) ==
+          audit_->resources.end()) {
+    audit_->resources.emplace_back(resource_arn);
+  }
   if (key_ == nullptr) return std::nullopt;
 
   ArnView arn;
