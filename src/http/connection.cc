@@ -15,7 +15,10 @@ namespace {
 
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr char kTlsHandshakeByte = 0x16;
-constexpr int kReadsPerTurn = 4;  // then the other connections have their turn
+// Then the other connections have their turn: large bodies advance side by side, and their hashes
+// are made in pairs while the bytes are in the cache.
+constexpr int kReadsPerTurn = 4;
+constexpr std::size_t kReadBytesPerTurn = 128 << 10;
 constexpr std::size_t kSendBytesPerTurn = 2 << 20;
 constexpr int kPartsPerWrite = 64;
 constexpr int64_t kLingerNs = 2'000'000'000;
@@ -134,7 +137,8 @@ bool Connection::Identify() {
 
 void Connection::ReadSome() {
   if (transport_ == nullptr && !dead_ && !Identify()) return;
-  for (int i = 0; i < kReadsPerTurn && readable_ && !dead_; ++i) {
+  std::size_t received = 0;
+  for (int i = 0; i < kReadsPerTurn && received < kReadBytesPerTurn && readable_ && !dead_; ++i) {
     if (session_ != nullptr && !lingering_ && !session_->wants_input()) return;
     std::span<char> target;
     if (session_ != nullptr && !lingering_) target = session_->ReadTarget();
@@ -145,6 +149,7 @@ void Connection::ReadSome() {
         // A short count: the socket is empty, unless FIN is behind what was read.
         if (got.bytes < target.size() && !peer_ended_) readable_ = false;
         counts().received_bytes += got.bytes;
+        received += got.bytes;
         if (!lingering_) Received({target.data(), got.bytes});
         break;
       case net::IoResult::State::kWouldBlock:
@@ -340,6 +345,7 @@ const ServerOptions& Connection::options() const { return worker_.shared().optio
 TurnCounts& Connection::counts() { return worker_.counts(); }
 std::string_view Connection::date_line() { return worker_.date_line(); }
 Http1Head& Connection::head_scratch() { return worker_.head_scratch(); }
+PairHasher& Connection::hasher() { return worker_.hasher(); }
 int64_t Connection::NowNs() const { return worker_.loop().NowNs(); }
 bool Connection::draining() const { return worker_.draining(); }
 
@@ -352,6 +358,7 @@ std::shared_ptr<PeerLink> Connection::NewLink() {
 }
 
 void Connection::Dispatch(Request request, StreamId stream, const std::shared_ptr<PeerLink>& link) {
+  if (dead_) return;  // its last body was hashed too late
   idle_since_ns_ = worker_.loop().NowNs();
   request.tls = transport_->tls();
   request.peer_address = peer_address_;

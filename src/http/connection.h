@@ -44,6 +44,7 @@ class Connection final : public SessionHost {
   TurnCounts& counts() override;
   std::string_view date_line() override;
   Http1Head& head_scratch() override;
+  PairHasher& hasher() override;
   int64_t NowNs() const override;
   bool draining() const override;
   std::shared_ptr<PeerLink> NewLink() override;
@@ -52,6 +53,7 @@ class Connection final : public SessionHost {
   void ReleaseBody(std::size_t bytes) override;
   bool can_upgrade() const override;
   void UpgradeToHttp2(Request request, std::string_view settings, std::string_view rest) override;
+  void Touched() override { AfterSession(); }
   void Abort() override { Die(); }
 
   void OnEvents(uint32_t events);

@@ -36,6 +36,7 @@ Outcome Feed(std::string_view bytes, std::size_t piece) {
       session.Receive(bytes.substr(0, size));
     }
     bytes.remove_prefix(size);
+    host.hasher().Flush();
     session.Produce();
     session.Resume();
     iovec parts[64];

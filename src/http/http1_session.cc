@@ -18,7 +18,7 @@ constexpr std::size_t kBodyInMemoryMax = 32 << 10;
 // socket's bytes it comes through the scratch buffer, and a short read saves the one that would
 // have to find the socket empty.
 constexpr std::size_t kReadTargetMin = 16 << 10;
-constexpr std::size_t kReadTargetMax = 256 << 10;
+constexpr std::size_t kReadTargetMax = 128 << 10;
 // Memory taken on the word of a content-length alone. Beyond it, the client has sent that much.
 constexpr std::size_t kBodyTrustedBytes = 1 << 20;
 constexpr std::size_t kProgressBytes = 16 << 10;
@@ -45,6 +45,7 @@ struct Rebase {
 
 Http1Session::~Http1Session() {
   link_->closed.store(true, std::memory_order_relaxed);
+  host_.hasher().Forget(hash_);
   host_.ReleaseBody(body_reserved_);
   if (sending_.channel != nullptr) sending_.channel->Close();
   for (Exchange& exchange : exchanges_) {
@@ -70,6 +71,7 @@ bool Http1Session::HasRoomForRequest() const {
 
 bool Http1Session::wants_input() const {
   if (finished_ || input_ended_ || state_ == State::kNoMore) return false;
+  if (state_ == State::kHashing) return false;
   return state_ != State::kHead || HasRoomForRequest();
 }
 
@@ -83,7 +85,10 @@ std::span<char> Http1Session::ReadTarget() {
 }
 
 // The first trusted bytes are here: now take memory for all.
-void Http1Session::GrowBody() { body_.Reserve(body_size_); }
+void Http1Session::GrowBody() {
+  host_.hasher().HashNow(hash_);
+  body_.Reserve(body_size_);
+}
 
 void Http1Session::Receive(std::string_view bytes) {
   if (state_ == State::kNoMore || bytes.empty()) return;
@@ -92,7 +97,7 @@ void Http1Session::Receive(std::string_view bytes) {
     body_.Commit(bytes.size());
     BodyArrived(bytes);
     if (body_received_ == body_size_) {
-      Complete();
+      Complete(false);
       if (upgrade_h2c_) HandOver({});
     }
     return;
@@ -128,6 +133,7 @@ void Http1Session::ParseAll(std::string_view input) {
       case State::kChunkedBody:
         consumed = ReceiveChunked(input);
         break;
+      case State::kHashing:
       case State::kNoMore:
         break;
     }
@@ -161,7 +167,7 @@ std::size_t Http1Session::ParseHead(std::string_view input) {
     return 0;
   }
   if (!BeginBody(head, parse.consumed, input.data())) return 0;
-  if (state_ == State::kHead) Complete();  // there is no body
+  if (state_ == State::kHead) Complete(false);  // there is no body
   return parse.consumed;
 }
 
@@ -203,7 +209,9 @@ bool Http1Session::BeginBody(const Http1Head& head, std::size_t head_size, const
   next_exchange_.http10 = head.minor_version == 0;
   upgrade_h2c_ = head.upgrade_h2c && exchanges_.empty() && host_.can_upgrade();
   if (upgrade_h2c_) http2_settings_ = head.http2_settings;
-  if (host_.options().hash_bodies) hash_.Reset();
+  hash_.hash.Reset();
+  hash_.waiting = {};
+  hash_.complete = false;
 
   if (head.chunked) {
     chunks_ = std::make_unique<ChunkDecoder>(host_.options().body_bytes_max,
@@ -231,11 +239,12 @@ std::size_t Http1Session::ReceiveFixed(std::string_view input) {
   char* place = to.data() + to.size();
   to.Append(input.substr(0, part));  // within the capacity: views into memory_ stay
   BodyArrived({place, part});
-  if (body_received_ == body_size_) Complete();
+  if (body_received_ == body_size_) Complete(input.size() > part);
   return part;
 }
 
 std::size_t Http1Session::ReceiveChunked(std::string_view input) {
+  host_.hasher().HashNow(hash_);  // the buffer may move
   std::size_t before = body_.size();
   std::size_t consumed = 0;
   ParseState parse = chunks_->Decode(input, body_, consumed);
@@ -252,7 +261,7 @@ std::size_t Http1Session::ReceiveChunked(std::string_view input) {
     body_reserved_ += arrived;
     BodyArrived({body_.data() + before, arrived});
   }
-  if (parse == ParseState::kComplete) Complete();
+  if (parse == ParseState::kComplete) Complete(consumed < input.size());
   return consumed;
 }
 
@@ -263,10 +272,10 @@ void Http1Session::BodyArrived(std::string_view bytes) {
     progress_bytes_ = 0;
     ++progress_;
   }
-  if (host_.options().hash_bodies) hash_.Update(bytes);
+  if (host_.options().hash_bodies) host_.hasher().Add(hash_, bytes);
 }
 
-void Http1Session::Complete() {
+void Http1Session::Complete(bool more_input) {
   ++progress_;
   ++host_.counts().requests_http1;
   host_.ReleaseBody(body_reserved_);
@@ -282,9 +291,24 @@ void Http1Session::Complete() {
   } else {
     request_.body = std::move(body_).Share();
   }
-  if (host_.options().hash_bodies) {
-    request_.body_sha256 = body_received_ == 0 ? kEmptySha256 : hash_.Finish();
+  if (!host_.options().hash_bodies || body_received_ == 0) {
+    request_.body_sha256 = kEmptySha256;
+    return Deliver();
   }
+  state_ = State::kHashing;
+  host_.hasher().Complete(hash_);
+  // What follows on this connection cannot be parsed before.
+  if (state_ == State::kHashing && (more_input || upgrade_h2c_)) host_.hasher().HashNow(hash_);
+}
+
+void Http1Session::BodyHashed(BodyHash&) {
+  request_.body_sha256 = hash_.hash.Finish();
+  Deliver();
+  host_.Touched();
+}
+
+void Http1Session::Deliver() {
+  hash_.complete = false;
   state_ = State::kHead;
   if (upgrade_h2c_) return;  // the caller hands it over
   if (!next_exchange_.keep_alive) state_ = State::kNoMore;
@@ -296,6 +320,8 @@ void Http1Session::Complete() {
 void Http1Session::Refuse(int status, std::string_view text) {
   ++host_.counts().requests_refused;
   state_ = State::kNoMore;
+  host_.hasher().Forget(hash_);
+  hash_.waiting = {};
   host_.ReleaseBody(body_reserved_);
   body_reserved_ = 0;
   memory_ = base::Buffer();
@@ -315,6 +341,7 @@ void Http1Session::ReceiveTimedOut() { Refuse(408, "the request took too long to
 
 void Http1Session::EndOfInput() {
   input_ended_ = true;
+  if (state_ == State::kHashing) host_.hasher().HashNow(hash_);
   // A peer that half-closed gets its answers; one that listens to an endless response has left.
   if (exchanges_.empty() || sending_.channel != nullptr) finished_ = true;
   if (!exchanges_.empty()) exchanges_.back().keep_alive = false;

@@ -4,16 +4,17 @@
 #include <memory>
 #include <string>
 
-#include "codec/sha256.h"
 #include "http/session.h"
 
 namespace millstream::http {
 
 // HTTP/1.0 and 1.1 on one connection: keep-alive, pipelining with answers in order, chunked bodies
 // both ways, 100-continue, h2c upgrade. Bodies arrive straight in the memory that the handler gets.
-class Http1Session final : public Session {
+class Http1Session final : public Session, private BodyHash::Owner {
  public:
-  explicit Http1Session(SessionHost& host) : host_(host), link_(host.NewLink()) {}
+  explicit Http1Session(SessionHost& host) : host_(host), link_(host.NewLink()) {
+    hash_.owner = this;
+  }
   ~Http1Session() override;
 
   std::span<char> ReadTarget() override;
@@ -28,13 +29,15 @@ class Http1Session final : public Session {
 
   bool wants_input() const override;
   bool finished() const override { return finished_; }
-  bool idle() const override { return exchanges_.empty() && !receiving(); }
+  bool idle() const override {
+    return exchanges_.empty() && !receiving() && state_ != State::kHashing;
+  }
   bool receiving() const override;
   bool sending_finite() const override;
   uint64_t receive_progress() const override { return progress_; }
 
  private:
-  enum class State : uint8_t { kHead, kFixedBody, kChunkedBody, kNoMore };
+  enum class State : uint8_t { kHead, kFixedBody, kChunkedBody, kHashing, kNoMore };
 
   // A request that was dispatched and whose response is not sent completely.
   struct Exchange {
@@ -62,7 +65,9 @@ class Http1Session final : public Session {
   std::size_t ReceiveChunked(std::string_view input);
   void BodyArrived(std::string_view bytes);
   void GrowBody();
-  void Complete();
+  void Complete(bool more_input);
+  void BodyHashed(BodyHash& hash) override;
+  void Deliver();
   void Refuse(int status, std::string_view text);
   void SendContinueIfDue();
   void HandOver(std::string_view rest);
@@ -96,7 +101,7 @@ class Http1Session final : public Session {
   std::size_t body_received_ = 0;
   std::size_t body_reserved_ = 0;  // counted in the server's budget
   std::unique_ptr<ChunkDecoder> chunks_;
-  codec::Sha256 hash_;
+  BodyHash hash_;
   Exchange next_exchange_;
   bool upgrade_h2c_ = false;
   std::string http2_settings_;

@@ -26,6 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::string_view part = left.substr(0, std::min(left.size(), piece));
     left.remove_prefix(part.size());
     session.Receive(part);
+    host.hasher().Flush();
     for (int i = 0; i < 100; ++i) {
       session.Produce();
       if (host.output().empty()) break;

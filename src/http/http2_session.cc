@@ -93,7 +93,7 @@ struct Http2Session::Stream {
   std::size_t body_received = 0;
   std::size_t body_reserved = 0;
   std::size_t progress_bytes = 0;
-  codec::Sha256 hash;
+  BodyHash hash;
   bool receiving = false;
   bool head_only = false;
   int refusal = 0;       // status, found while the head arrives
@@ -361,6 +361,7 @@ void Http2Session::StopReceiving(Stream& stream) {
 
 void Http2Session::Close(Stream& stream, uint32_t error) {
   if (error != NGHTTP2_NO_ERROR) ++host_.counts().resets;
+  host_.hasher().Forget(stream.hash);
   StopReceiving(stream);
   if (stream.sending_finite) --sending_finite_;
   --open_;
@@ -470,7 +471,8 @@ void Http2Session::HeadComplete(Stream& stream, bool end_of_stream) {
   stream.request.version = Version::kHttp2;
   stream.request.headers = {views, count};
   stream.head_only = stream.request.method == "HEAD";
-  if (host_.options().hash_bodies) stream.hash.Reset();
+  stream.hash.owner = this;
+  stream.hash.stream = static_cast<StreamId>(stream.id);
   if (end_of_stream) return Complete(stream);
   if (!stream.body_in_memory) {
     stream.body = base::Buffer(std::clamp<std::size_t>(stream.body_size, 4000, kBodyTrustedBytes));
@@ -497,18 +499,20 @@ void Http2Session::BodyArrived(Stream& stream, std::string_view bytes) {
   base::Buffer& to = stream.body_in_memory ? stream.memory : stream.body;
   // The trusted bytes are here: now take memory for all.
   if (!stream.body_in_memory && to.capacity() - to.size() < bytes.size()) {
+    host_.hasher().HashNow(stream.hash);
     to.Reserve(std::max(stream.body_size, to.size() + bytes.size()));
   }
   if (stream.body_in_memory && stream.body_received > stream.body_size) {
     return Refuse(stream, 400, "the request body is longer than its content-length");
   }
-  to.Append(bytes);
+  const char* place = to.data() + to.size();
+  to.Append(bytes);  // within the capacity
   stream.progress_bytes += bytes.size();
   if (stream.progress_bytes >= kProgressBytes) {
     stream.progress_bytes = 0;
     ++progress_;
   }
-  if (host_.options().hash_bodies) stream.hash.Update(bytes);
+  if (host_.options().hash_bodies) host_.hasher().Add(stream.hash, {place, bytes.size()});
 }
 
 void Http2Session::Complete(Stream& stream) {
@@ -525,18 +529,34 @@ void Http2Session::Complete(Stream& stream) {
   } else if (stream.body_received > 0) {
     request.body = memory.Slice(stream.head_begin + stream.head_size, stream.body_received);
   }
-  if (host_.options().hash_bodies) {
-    request.body_sha256 = stream.body_received == 0 ? kEmptySha256 : stream.hash.Finish();
+  if (!host_.options().hash_bodies || stream.body_received == 0) {
+    request.body_sha256 = kEmptySha256;
+    return Deliver(stream);
   }
+  host_.hasher().Complete(stream.hash);
+}
+
+void Http2Session::BodyHashed(BodyHash& hash) {
+  Stream* stream = Find(static_cast<int32_t>(hash.stream));
+  CHECK(stream != nullptr && &stream->hash == &hash);
+  stream->request.body_sha256 = hash.hash.Finish();
+  hash.complete = false;
+  Deliver(*stream);
+  host_.Touched();
+}
+
+void Http2Session::Deliver(Stream& stream) {
   std::shared_ptr<PeerLink> link = stream.link;
   auto id = static_cast<StreamId>(stream.id);
-  host_.Dispatch(std::exchange(request, Request{}), id, link);
+  host_.Dispatch(std::exchange(stream.request, Request{}), id, link);
 }
 
 void Http2Session::Refuse(Stream& stream, int status, std::string_view text) {
   ++host_.counts().requests_refused;
   stream.refused = true;
   StopReceiving(stream);
+  host_.hasher().Forget(stream.hash);
+  stream.hash.waiting = {};
   stream.memory = base::Buffer();
   stream.body = base::Buffer();
   Answer answer;
@@ -699,6 +719,7 @@ void Http2Session::ReceiveTimedOut() {
   for (auto& stream : streams_) {
     if (!stream->receiving) continue;
     StopReceiving(*stream);
+    host_.hasher().Forget(stream->hash);
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
   }
 }

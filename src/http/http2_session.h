@@ -5,7 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "codec/sha256.h"
 #include "http/session.h"
 
 struct nghttp2_session;
@@ -15,7 +14,7 @@ namespace millstream::http {
 // HTTP/2 on one connection, by nghttp2. Streams are used again, so that a request costs what its
 // head and body need. Floods (resets, pings, settings, continuations, empty frames) end the
 // connection; windows are wide, because bodies are bounded by memory limits and not by the window.
-class Http2Session final : public Session {
+class Http2Session final : public Session, private BodyHash::Owner {
  public:
   explicit Http2Session(SessionHost& host);
   ~Http2Session() override;
@@ -53,6 +52,8 @@ class Http2Session final : public Session {
   void HeadComplete(Stream& stream, bool end_of_stream);
   void BodyArrived(Stream& stream, std::string_view bytes);
   void Complete(Stream& stream);
+  void BodyHashed(BodyHash& hash) override;
+  void Deliver(Stream& stream);
   void Refuse(Stream& stream, int status, std::string_view text);
   void StopReceiving(Stream& stream);
   // The next bytes of a response body into `out`; as BodyChannel::State.

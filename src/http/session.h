@@ -12,6 +12,7 @@
 #include "http/message.h"
 #include "http/metrics.h"
 #include "http/output_queue.h"
+#include "http/pair_hasher.h"
 #include "http/server.h"
 
 // The seam between a protocol (HTTP/1, HTTP/2) and the connection it runs on. Sessions do no I/O:
@@ -55,6 +56,7 @@ class SessionHost {
   virtual TurnCounts& counts() = 0;
   virtual std::string_view date_line() = 0;  // "date: Tue, 24 Nov 2026 04:05:06 GMT\r\n"
   virtual Http1Head& head_scratch() = 0;     // too large to clear for each request
+  virtual PairHasher& hasher() = 0;
   virtual int64_t NowNs() const = 0;
   virtual bool draining() const = 0;  // the server stops: take no further requests
 
@@ -73,6 +75,8 @@ class SessionHost {
   // returns. `rest` are bytes behind the request, `request` answers on stream 1.
   virtual void UpgradeToHttp2(Request request, std::string_view settings,
                               std::string_view rest) = 0;
+  // The session moved on outside a call of its connection: a body was hashed.
+  virtual void Touched() = 0;
   // Breaks the connection at once, dropping output.
   virtual void Abort() = 0;
 };

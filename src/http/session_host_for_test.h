@@ -21,6 +21,7 @@ class SessionHostForTest final : public SessionHost {
   TurnCounts& counts() override { return counts_; }
   std::string_view date_line() override { return "date: Tue, 24 Nov 2026 04:05:06 GMT\r\n"; }
   Http1Head& head_scratch() override { return head_; }
+  PairHasher& hasher() override { return hasher_; }
   int64_t NowNs() const override { return 0; }
   bool draining() const override { return false; }
   std::shared_ptr<PeerLink> NewLink() override { return std::make_shared<PeerLink>(); }
@@ -41,6 +42,7 @@ class SessionHostForTest final : public SessionHost {
   void ReleaseBody(std::size_t bytes) override { reserved_ -= bytes; }
   bool can_upgrade() const override { return true; }
   void UpgradeToHttp2(Request, std::string_view, std::string_view) override { upgraded = true; }
+  void Touched() override {}
   void Abort() override { aborted = true; }
   std::size_t reserved() const { return reserved_; }
 
@@ -55,6 +57,7 @@ class SessionHostForTest final : public SessionHost {
   TurnCounts counts_;
   Http1Head head_;
   std::size_t reserved_ = 0;
+  PairHasher hasher_;
   std::unique_ptr<Session> session_;
 };
 

@@ -39,6 +39,8 @@ void Worker::Start(std::vector<net::Socket> sockets) {
   RunOnLoop([self = shared_from_this(), sockets = std::move(sockets)]() mutable {
     self->hook_ = self->loop_.AddTurnEndHook([worker = self.get()] { worker->EndTurn(); },
                                              net::Loop::kHookOrderSockets);
+    self->hash_hook_ = self->loop_.AddTurnEndHook(
+        [worker = self.get()] { worker->hasher_.Flush(); }, net::Loop::kHookOrderReceived);
     self->ArmTimeoutTimer();
     for (net::Socket& socket : sockets) {
       auto listener = std::make_unique<net::Listener>(
@@ -277,6 +279,7 @@ void Worker::Close() {
     self->counts_.MoveTo(self->shared_->metrics);
     self->loop_.CancelTimer(self->timeout_timer_);
     self->loop_.RemoveTurnEndHook(self->hook_);
+    self->loop_.RemoveTurnEndHook(self->hash_hook_);
     std::lock_guard lock(self->mutex_);
     self->closed_ = true;
     self->completions_.clear();

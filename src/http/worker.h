@@ -59,6 +59,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   net::Loop& loop() { return loop_; }
   ServerShared& shared() { return *shared_; }
   TurnCounts& counts() { return counts_; }
+  PairHasher& hasher() { return hasher_; }
   Http1Head& head_scratch() { return head_scratch_; }
   std::span<char> read_scratch() { return {read_scratch_.get(), kReadScratchBytes}; }
   std::string_view date_line();
@@ -110,11 +111,13 @@ class Worker : public std::enable_shared_from_this<Worker> {
 
   TurnCounts counts_;
   Http1Head head_scratch_;
+  PairHasher hasher_;
   std::unique_ptr<char[]> read_scratch_;
   std::string date_line_;
   int64_t date_second_ = -1;
   int64_t date_checked_ns_ = -1;
   net::Loop::HookId hook_ = 0;
+  net::Loop::HookId hash_hook_ = 0;
   net::Loop::TimerId timeout_timer_ = 0;
 
   std::mutex mutex_;

@@ -44,6 +44,7 @@ class Loop {
   virtual void CancelTimer(TimerId id) = 0;  // fine when it has run
 
   using HookId = uint64_t;
+  static constexpr int kHookOrderReceived = -100;  // requests that waited for the turn's others
   static constexpr int kHookOrderWork = 0;       // logs, batches of any kind
   static constexpr int kHookOrderSockets = 100;  // after everything that may still answer
   virtual HookId AddTurnEndHook(base::Function<void()> hook, int order = kHookOrderWork) = 0;
