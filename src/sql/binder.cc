@@ -308,20 +308,9 @@ ExprPtr Binder::Compare(const std::string& op, const ast::Expression& a, const a
 ExprPtr Binder::Binary(const ast::Expression& e) {
   const std::string& op = e.text;
   if (op == "AND" || op == "OR") {
-    // Left-deep chains are walked in a loop: they may be 2000 long.
-    std::vector<const ast::Expression*> chain;
-    const ast::Expression* left = &e;
-    while (left->kind == EKind::kBinary && left->text == op) {
-      chain.push_back(left->arguments[1].get());
-      left = left->arguments[0].get();
-    }
-    const char* name = op == "AND" ? "AND" : "OR";
-    ExprPtr all = Boolean(*left, name);
-    for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
-      ExprPtr next = Boolean(**it, name);
-      all = op == "AND" ? MakeAnd(all, next) : MakeOr(all, next);
-    }
-    return all;
+    ExprPtr left = Boolean(*e.arguments[0], op.c_str());
+    ExprPtr right = Boolean(*e.arguments[1], op.c_str());
+    return op == "AND" ? MakeAnd(left, right) : MakeOr(left, right);
   }
   if (op == "=" || op == "<>" || op == "<" || op == "<=" || op == ">" || op == ">=") {
     return Compare(op, *e.arguments[0], *e.arguments[1], e.at);
@@ -359,12 +348,18 @@ ExprPtr Binder::In(const ast::Expression& e) {
     throw SqlError(e.at, "IN (SELECT ...) is not supported; join with the stream or table instead",
                    base::Code::kNotSupported);
   }
-  ExprPtr any;
+  std::vector<ExprPtr> equal;
   for (std::size_t i = 1; i < e.arguments.size(); ++i) {
-    ExprPtr equal = Compare("=", *e.arguments[0], *e.arguments[i], e.arguments[i]->at);
-    any = any ? MakeOr(any, equal) : equal;
+    equal.push_back(Compare("=", *e.arguments[0], *e.arguments[i], e.arguments[i]->at));
   }
-  return e.negated ? MakeNot(any) : any;
+  while (equal.size() > 1) {  // a balanced tree: lists may be long
+    std::vector<ExprPtr> half;
+    for (std::size_t i = 0; i < equal.size(); i += 2) {
+      half.push_back(i + 1 < equal.size() ? MakeOr(equal[i], equal[i + 1]) : equal[i]);
+    }
+    equal = std::move(half);
+  }
+  return e.negated ? MakeNot(equal[0]) : equal[0];
 }
 
 // Temporal predicates over half-open periods [start, end).

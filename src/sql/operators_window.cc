@@ -77,6 +77,8 @@ class WindowState {
       physical_.push_back(call->argument ? PhysicalOf(call->argument->type.kind) : Physical::kInt);
       if (call->kind == AKind::kFirst || call->kind == AKind::kNth) trims_ = false;
       if (call->kind == AKind::kLast && call->ignore_nulls) trims_ = false;
+      // Their best values are texts that live in the ring.
+      if (physical_.back() == Physical::kString && call->kind <= AKind::kMax) trims_ = false;
       if (call->kind == AKind::kLag) {
         lag_ = std::max(lag_, call->offset);
         if (call->ignore_nulls) trims_ = false;
@@ -302,11 +304,7 @@ class WindowState {
       if (!trims_) return;
       while (ring.size() > static_cast<uint64_t>(lag_) + 1) {
         int64_t* row = ring.At(ring.head, stride_);
-        for (std::size_t c = 0; c < calls_.size(); ++c) {  // texts that MIN and MAX still need stay
-          if (physical_[c] == Physical::kString && Valid(row, c) && !IsBest(p, c, row[2 + c])) {
-            delete reinterpret_cast<std::string*>(row[2 + c]);
-          }
-        }
+        FreeTexts(row);
         ++ring.head;
       }
       return;
@@ -321,13 +319,6 @@ class WindowState {
       ++ring.head;
     }
   }
-  bool IsBest(const Partition& p, std::size_t c, int64_t word) const {
-    for (const auto& [position, value] : p.running[c].best) {
-      if (value == word) return true;
-    }
-    return false;
-  }
-
   void Remove(Partition& p, const int64_t* row, int64_t t) {
     for (std::size_t c = 0; c < calls_.size(); ++c) {
       if (!Valid(row, c)) continue;

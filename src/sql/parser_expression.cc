@@ -19,37 +19,47 @@ ExpressionPtr Parser::Make(EKind kind, Position at, std::string text) {
 
 ExpressionPtr Parser::Expression() {
   Depth depth(*this);
-  return Or();
+  if (expressions_++ == 0) operators_ = 0;
+  ExpressionPtr e = Or();
+  --expressions_;
+  return e;
 }
 
-// A chain of the same operator is read in a loop, so its tree leans left as deep as it is long.
-// The bound keeps later recursion over that tree within the stack.
-namespace {
-constexpr int kChainMax = 2000;
+// Chains of operators are read in a loop, but their tree leans left as deep as they are long, and
+// whatever walks the tree recurses. So their number within one expression has a bound. AND and OR
+// have none: their trees are balanced.
+void Parser::CountOperator() {
+  constexpr int kOperatorsMax = 1500;
+  if (++operators_ > kOperatorsMax) {
+    Fail(Peek().at, "more than 1500 operators in one expression; move parts into a subquery");
+  }
+}
+
+ExpressionPtr Parser::Balanced(std::vector<ExpressionPtr>& operands, std::size_t from,
+                               std::size_t to, std::string_view op) {
+  if (to - from == 1) return std::move(operands[from]);
+  std::size_t middle = from + (to - from) / 2;
+  ExpressionPtr left = Balanced(operands, from, middle, op);
+  ExpressionPtr e = Make(EKind::kBinary, left->at, std::string(op));
+  e->arguments.push_back(std::move(left));
+  e->arguments.push_back(Balanced(operands, middle, to, op));
+  return e;
 }
 
 ExpressionPtr Parser::Or() {
-  ExpressionPtr left = And();
-  for (int n = 0; IsWord("OR"); ++n) {
-    if (n > kChainMax) Fail(Peek().at, "more than 2000 operands of OR; use IN (...)");
-    ExpressionPtr e = Make(EKind::kBinary, Take().at, "OR");
-    e->arguments.push_back(std::move(left));
-    e->arguments.push_back(And());
-    left = std::move(e);
-  }
-  return left;
+  std::vector<ExpressionPtr> operands;
+  do {
+    operands.push_back(And());
+  } while (TakeWord("OR"));
+  return Balanced(operands, 0, operands.size(), "OR");
 }
 
 ExpressionPtr Parser::And() {
-  ExpressionPtr left = Not();
-  for (int n = 0; IsWord("AND"); ++n) {
-    if (n > kChainMax) Fail(Peek().at, "more than 2000 operands of AND");
-    ExpressionPtr e = Make(EKind::kBinary, Take().at, "AND");
-    e->arguments.push_back(std::move(left));
-    e->arguments.push_back(Not());
-    left = std::move(e);
-  }
-  return left;
+  std::vector<ExpressionPtr> operands;
+  do {
+    operands.push_back(Not());
+  } while (TakeWord("AND"));
+  return Balanced(operands, 0, operands.size(), "AND");
 }
 
 ExpressionPtr Parser::Not() {
@@ -99,7 +109,7 @@ ExpressionPtr Parser::Predicate() {
   }
   ExpressionPtr left = Additive();
   for (int n = 0;; ++n) {
-    if (n > kChainMax) Fail(Peek().at, "more than 2000 comparisons in a row");
+    if (n > 0) CountOperator();
     Position at = Peek().at;
     static constexpr std::string_view kComparisons[] = {"=", "<>", "<", "<=", ">", ">="};
     bool compared = false;
@@ -199,8 +209,8 @@ ExpressionPtr Parser::Predicate() {
 
 ExpressionPtr Parser::Additive() {
   ExpressionPtr left = Multiplicative();
-  for (int n = 0; IsOperator("+") || IsOperator("-") || IsOperator("||"); ++n) {
-    if (n > kChainMax) Fail(Peek().at, "more than 2000 operators in a row");
+  while (IsOperator("+") || IsOperator("-") || IsOperator("||")) {
+    CountOperator();
     const Token& token = Take();
     ExpressionPtr e = Make(EKind::kBinary, token.at, token.text);
     e->arguments.push_back(std::move(left));
@@ -212,8 +222,8 @@ ExpressionPtr Parser::Additive() {
 
 ExpressionPtr Parser::Multiplicative() {
   ExpressionPtr left = Unary();
-  for (int n = 0; IsOperator("*") || IsOperator("/") || IsOperator("%"); ++n) {
-    if (n > kChainMax) Fail(Peek().at, "more than 2000 operators in a row");
+  while (IsOperator("*") || IsOperator("/") || IsOperator("%")) {
+    CountOperator();
     const Token& token = Take();
     ExpressionPtr e = Make(EKind::kBinary, token.at, token.text);
     e->arguments.push_back(std::move(left));

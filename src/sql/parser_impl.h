@@ -91,6 +91,9 @@ class Parser {
   bool AtQuery(std::size_t ahead = 0) const;
 
   // Expressions, loosest binding first
+  void CountOperator();
+  ast::ExpressionPtr Balanced(std::vector<ast::ExpressionPtr>& operands, std::size_t from,
+                              std::size_t to, std::string_view op);
   ast::ExpressionPtr Or();
   ast::ExpressionPtr And();
   ast::ExpressionPtr Not();
@@ -121,6 +124,8 @@ class Parser {
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
   int depth_ = 0;
+  int expressions_ = 0;  // how deep Expression() is in itself
+  int operators_ = 0;    // in the current outermost expression
 };
 
 }  // namespace millstream::sql::internal

@@ -99,6 +99,12 @@ TEST(ParserTest, RefusesHostileNesting) {
   std::string minus = "CREATE PUMP p AS INSERT INTO s SELECT ";
   for (int i = 0; i < 100'000; ++i) minus += "- ";
   EXPECT_NE(ErrorOf(minus).find("nest at most"), std::string::npos);
+  std::string sum = "CREATE PUMP p AS INSERT INTO s SELECT 1";
+  for (int i = 0; i < 100'000; ++i) sum += "+1";
+  EXPECT_NE(ErrorOf(sum).find("more than 1500 operators"), std::string::npos);
+  std::string any = "CREATE PUMP p AS INSERT INTO s SELECT 1 FROM t WHERE a";
+  for (int i = 0; i < 100'000; ++i) any += " OR a";
+  EXPECT_EQ(ErrorOf(any), "parsed");
 }
 
 }  // namespace
