@@ -227,6 +227,20 @@ class InputMapper::Impl {
           std::string_view token = value.raw_json_token();
           if (value.get_number().get(number) != simdjson::SUCCESS) return false;
           while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
+          // Numbers that the parser holds exactly need no second look at their text.
+          Kind kind = columns_[c].type.kind;
+          Vector& out = out_.column(static_cast<int>(c));
+          if (kind == Kind::kDouble) {
+            out.valid()[row] = 1;
+            out.doubles()[row] = number.as_double();
+            continue;
+          }
+          if (number.is_int64() && IsInteger(kind) && number.get_int64() >= IntegerMin(kind) &&
+              number.get_int64() <= IntegerMax(kind)) {
+            out.valid()[row] = 1;
+            out.ints()[row] = number.get_int64();
+            continue;
+          }
           scalar.kind = Scalar::Kind::kNumber;
           scalar.text = token;
           break;
