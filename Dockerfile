@@ -29,6 +29,6 @@ VOLUME ["/data", "/keys"]
 EXPOSE 4566
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=2s --start-period=10s \
-  CMD ["/usr/bin/millstream", "version"]
+  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/4566 && printf 'GET /health/ready HTTP/1.0\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
 ENTRYPOINT ["/usr/bin/millstream"]
 CMD ["serve"]
