@@ -142,22 +142,24 @@ base::Status Client::Connect() {
 }
 
 base::Result<ClientResponse> Client::Send(const ClientRequest& request) {
-  bool reused = wire_ != nullptr;
-  bool answered = false;
-  auto response = Exchange(request, nullptr, answered);
-  if (!response && reused && !answered) {
-    // The server closed the kept connection in between.
-    Close();
-    response = Exchange(request, nullptr, answered);
-  }
-  if (!response) Close();
-  return response;
+  return ExchangeAgain(request, nullptr);
 }
 
 base::Result<ClientResponse> Client::SendStreaming(const ClientRequest& request,
                                                    base::Function<bool(std::string_view)> part) {
+  return ExchangeAgain(request, &part);
+}
+
+// Once more when the server closed the kept connection in between.
+base::Result<ClientResponse> Client::ExchangeAgain(const ClientRequest& request,
+                                                   base::Function<bool(std::string_view)>* part) {
+  bool reused = wire_ != nullptr;
   bool answered = false;
-  auto response = Exchange(request, &part, answered);
+  auto response = Exchange(request, part, answered);
+  if (!response && reused && !answered) {
+    Close();
+    response = Exchange(request, part, answered);
+  }
   if (!response) Close();
   return response;
 }

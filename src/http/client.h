@@ -57,6 +57,8 @@ class Client {
  private:
   class Wire;
   base::Status Connect();
+  base::Result<ClientResponse> ExchangeAgain(const ClientRequest& request,
+                                             base::Function<bool(std::string_view)>* part);
   base::Result<ClientResponse> Exchange(const ClientRequest& request,
                                         base::Function<bool(std::string_view)>* part,
                                         bool& answered);

@@ -153,9 +153,8 @@ void Worker::PostAnswer(ConnectionId connection, StreamId stream, Answer answer)
 
 void Worker::PostChannelReady(ConnectionId connection, StreamId stream) {
   if (net::Loop::Current() == &loop_) {
-    // A channel may be written from within the session that takes from it: not now.
+    // A channel may be written from within the session that takes from it: at the end of the turn.
     local_.push_back({connection, stream, true, {}});
-    if (local_.size() == 1) loop_.Post([self = shared_from_this()] { self->DrainCompletions(); });
     return;
   }
   std::lock_guard lock(mutex_);
@@ -204,8 +203,9 @@ void Worker::EndTurn() {
     connection->Flush();
   }
   flushing_.clear();
-  // What could not go out for fairness goes on in a turn that does not block.
-  if (!flush_.empty()) loop_.Post([] {});
+  // What could not go out for fairness, and what was written while the sockets were, goes on in a
+  // turn that does not block.
+  if (!flush_.empty() || !local_.empty()) loop_.Post([] {});
   removed_.clear();
   counts_.MoveTo(shared_->metrics);
   shared_->metrics.buffered_body_bytes.Set(
