@@ -65,15 +65,19 @@ bool BodyChannel::closed() const {
 }
 
 void BodyChannel::SetDrained(std::size_t low_water, base::Function<void()> drained) {
-  std::lock_guard drained_lock(drained_mutex_);
-  drained_ = std::make_shared<base::Function<void()>>(std::move(drained));
+  auto shared = std::make_shared<base::Function<void()>>(std::move(drained));
   std::lock_guard lock(mutex_);
+  drained_.swap(shared);
   low_water_ = low_water;
 }
 
 void BodyChannel::ForgetDrained() {
-  std::lock_guard lock(drained_mutex_);
-  drained_.reset();
+  std::lock_guard calling(calling_mutex_);
+  std::shared_ptr<base::Function<void()>> forgotten;
+  {
+    std::lock_guard lock(mutex_);
+    drained_.swap(forgotten);
+  }
 }
 
 BodyChannel::State BodyChannel::Take(base::Bytes& bytes) {
@@ -107,8 +111,12 @@ void BodyChannel::Close() {
 }
 
 void BodyChannel::CallDrained() {
-  std::lock_guard lock(drained_mutex_);
-  auto drained = drained_;  // keeps it alive when it destroys the writer
+  std::lock_guard calling(calling_mutex_);
+  std::shared_ptr<base::Function<void()>> drained;  // keeps it alive when it destroys the writer
+  {
+    std::lock_guard lock(mutex_);
+    drained = drained_;
+  }
   if (drained != nullptr) (*drained)();
 }
 

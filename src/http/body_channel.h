@@ -48,10 +48,12 @@ class BodyChannel {
   bool aborted_ = false;
   bool closed_ = false;
 
-  // Held while `drained` runs, so that its owner can wait for the end of a call. Recursive: the
-  // callback may destroy the writer.
-  std::recursive_mutex drained_mutex_;
-  std::shared_ptr<base::Function<void()>> drained_;  // guarded by drained_mutex_
+  std::shared_ptr<base::Function<void()>> drained_;
+
+  // Held while drained_ runs, so that its owner can wait for the end of a call. Recursive: the
+  // callback may destroy the writer. Taken before mutex_, and by the writer's end only when it
+  // goes: whoever sets a callback may hold the lock that the callback takes.
+  std::recursive_mutex calling_mutex_;
 };
 
 // The BodyWriter in front of a channel.

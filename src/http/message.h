@@ -82,7 +82,8 @@ struct Response {
 };
 
 // The sending end of a response whose body has no end yet (SubscribeToShard, live metrics).
-// Any thread. Destroying it without Finish() resets the stream.
+// Any thread. Destroying it without Finish() resets the stream, and waits for a drained callback
+// that is running elsewhere: not under a lock that the callback takes.
 class BodyWriter {
  public:
   virtual ~BodyWriter() = default;
