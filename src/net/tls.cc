@@ -33,23 +33,54 @@ std::string OpenSslErrors() {
   return text.empty() ? "unknown error" : text;
 }
 
-// A BIO that appends what OpenSSL writes to a buffer: all records of one flush, and the messages of
-// one handshake flight, leave with one system call.
-int BufferWrite(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
-  static_cast<base::Buffer*>(BIO_get_data(bio))->Append({data, size});
+// What OpenSSL reads and writes through: a socket whose output is gathered, so that all records of
+// one flush, and the messages of one handshake flight, leave with one system call. A short read is
+// remembered: the read that OpenSSL would make to find the socket empty is answered without one.
+struct Channel {
+  int fd = -1;
+  base::Buffer unsent;
+  bool drained = false;
+  bool ended = false;
+};
+
+Channel& ChannelOf(BIO* bio) { return *static_cast<Channel*>(BIO_get_data(bio)); }
+
+int ChannelWrite(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
+  ChannelOf(bio).unsent.Append({data, size});
   *written = size;
   return 1;
 }
 
-long BufferControl(BIO*, int command, long, void*) {
+int ChannelRead(BIO* bio, char* to, std::size_t size, std::size_t* read) {
+  Channel& channel = ChannelOf(bio);
+  BIO_clear_retry_flags(bio);
+  while (!channel.drained) {
+    ssize_t got = recv(channel.fd, to, size, 0);
+    if (got > 0) {
+      *read = static_cast<std::size_t>(got);
+      channel.drained = *read < size;
+      return 1;
+    }
+    if (got < 0 && errno == EINTR) continue;
+    channel.ended = got == 0;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    return 0;
+  }
+  BIO_set_retry_read(bio);
+  return 0;
+}
+
+long ChannelControl(BIO* bio, int command, long, void*) {
+  if (command == BIO_CTRL_EOF) return ChannelOf(bio).ended ? 1 : 0;
   return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP ? 1 : 0;
 }
 
-BIO_METHOD* BufferBioMethod() {
+BIO_METHOD* ChannelMethod() {
   static BIO_METHOD* method = [] {
-    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "output buffer");
-    BIO_meth_set_write_ex(made, BufferWrite);
-    BIO_meth_set_ctrl(made, BufferControl);
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "gathering socket");
+    BIO_meth_set_write_ex(made, ChannelWrite);
+    BIO_meth_set_read_ex(made, ChannelRead);
+    BIO_meth_set_ctrl(made, ChannelControl);
     return made;
   }();
   return method;
@@ -58,17 +89,17 @@ BIO_METHOD* BufferBioMethod() {
 class TlsTransport final : public Transport {
  public:
   TlsTransport(Socket socket, SSL* ssl) : socket_(std::move(socket)), ssl_(ssl) {
-    BIO* read_bio = BIO_new_socket(socket_.fd(), BIO_NOCLOSE);
-    BIO* write_bio = BIO_new(BufferBioMethod());
-    BIO_set_data(write_bio, &unsent_);
-    BIO_set_init(write_bio, 1);
-    SSL_set_bio(ssl_, read_bio, write_bio);
+    channel_.fd = socket_.fd();
+    BIO* bio = BIO_new(ChannelMethod());
+    BIO_set_data(bio, &channel_);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl_, bio, bio);
   }
   ~TlsTransport() override { SSL_free(ssl_); }
 
   IoResult Read(char* to, std::size_t size) override;
   IoResult Write(const iovec* parts, int count) override;
-  bool has_unsent() const override { return unsent_.size() > sent_; }
+  bool has_unsent() const override { return channel_.unsent.size() > sent_; }
   void ShutdownWrite() override;
   bool tls() const override { return true; }
   std::string_view alpn() const override;
@@ -84,12 +115,13 @@ class TlsTransport final : public Transport {
 
   Socket socket_;
   SSL* const ssl_;
-  base::Buffer unsent_;
-  std::size_t sent_ = 0;  // of unsent_
+  Channel channel_;
+  std::size_t sent_ = 0;  // of channel_.unsent
   bool failed_ = false;
 };
 
 IoResult TlsTransport::Read(char* to, std::size_t size) {
+  channel_.drained = false;
   std::size_t total = 0;
   IoResult::State end = IoResult::State::kOk;
   // One record at a time until the socket is empty, so that a short count means what it should.
@@ -124,14 +156,15 @@ IoResult TlsTransport::Read(char* to, std::size_t size) {
 
 bool TlsTransport::SendUnsent() {
   while (has_unsent()) {
-    ssize_t sent = send(socket_.fd(), unsent_.data() + sent_, unsent_.size() - sent_, MSG_NOSIGNAL);
+    ssize_t sent = send(socket_.fd(), channel_.unsent.data() + sent_,
+                        channel_.unsent.size() - sent_, MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
       return errno == EAGAIN || errno == EWOULDBLOCK;
     }
     sent_ += static_cast<std::size_t>(sent);
   }
-  unsent_ = base::Buffer();
+  channel_.unsent = base::Buffer();
   sent_ = 0;
   return true;
 }
@@ -155,6 +188,7 @@ std::size_t TlsTransport::Encrypt(const char* data, std::size_t size) {
 
 int TlsTransport::Connect() {
   ERR_clear_error();
+  channel_.drained = false;
   int result = SSL_connect(ssl_);
   int error = SSL_get_error(ssl_, result);
   if (has_unsent() && !SendUnsent()) return -1;
@@ -171,7 +205,7 @@ IoResult TlsTransport::Write(const iovec* parts, int count) {
     const char* data = static_cast<const char*>(parts[i].iov_base);
     std::size_t size = parts[i].iov_len;
     while (size > 0 && !failed_) {
-      if (unsent_.size() - sent_ + gathered_size >= kUnsentBytesMax) {
+      if (channel_.unsent.size() - sent_ + gathered_size >= kUnsentBytesMax) {
         total += Encrypt(gathered, gathered_size);
         gathered_size = 0;
         if (!SendUnsent()) failed_ = true;
@@ -236,7 +270,9 @@ base::Result<std::unique_ptr<TlsContext>> TlsContext::Load(const std::string& ce
   std::unique_ptr<TlsContext> made(new TlsContext(context));
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                   SSL_OP_NO_COMPRESSION | SSL_OP_PRIORITIZE_CHACHA);
+                                   SSL_OP_NO_COMPRESSION | SSL_OP_PRIORITIZE_CHACHA |
+                                   // HTTP frames its messages; many clients just close.
+                                   SSL_OP_IGNORE_UNEXPECTED_EOF);
   // HTTP/2 wants AEAD with forward secrecy (RFC 9113, 9.2.2); nobody who speaks to us lacks it.
   SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
