@@ -16,6 +16,23 @@ const unsigned char* Bytes(std::string_view text) {
 
 }  // namespace
 
+void NextNonce(base::Random& random, uint8_t (&nonce)[AesGcm::kNonceSize]) {
+  struct Run {
+    bool started = false;
+    uint32_t high = 0;
+    uint64_t low = 0;
+  };
+  thread_local Run run;
+  if (!run.started) {
+    random.Fill(&run.high, sizeof run.high);
+    random.Fill(&run.low, sizeof run.low);
+    run.started = true;
+  }
+  if (++run.low == 0) ++run.high;
+  std::memcpy(nonce, &run.high, sizeof run.high);
+  std::memcpy(nonce + sizeof run.high, &run.low, sizeof run.low);
+}
+
 AesGcm::AesGcm(const Key& key) : context_(EVP_CIPHER_CTX_new()) {
   CHECK(context_ != nullptr);
   CHECK(EVP_CipherInit_ex(Context(context_), EVP_aes_256_gcm(), nullptr, key.data(), nullptr, 1) ==

@@ -49,7 +49,7 @@ std::string KeyRing::Wrap(const Secret& data_key, std::string_view key_id,
                           std::string_view context, base::Random& random) const {
   std::string wrapped(data_key.size() + AesGcm::kOverhead, '\0');
   uint8_t nonce[AesGcm::kNonceSize];
-  random.Fill(nonce, sizeof nonce);
+  NextNonce(random, nonce);
   AesGcm(MasterKey(key_id)).Seal(nonce, context, View(data_key), wrapped.data());
   return wrapped;
 }

@@ -190,7 +190,7 @@ class ValueWriter {
     char* out = batch.AddUnfilled(entry.partition_key, data.size() + AesGcm::kOverhead,
                                   std::span<const log::RecordHeader>(headers, count));
     uint8_t nonce[AesGcm::kNonceSize];
-    random_.Fill(nonce, sizeof nonce);
+    NextNonce(random_, nonce);
     context_.resize(sizeof(StreamUuid));
     context_ += entry.partition_key;
     cipher_->Seal(nonce, context_, data, out);

@@ -76,7 +76,7 @@ std::string IteratorSealer::Seal(const ShardIterator& iterator) const {
   std::string token(kPrefix);
   token.resize(kPrefix.size() + sealed);
   uint8_t nonce[AesGcm::kNonceSize];
-  random_.Fill(nonce, sizeof nonce);
+  NextNonce(random_, nonce);
   AesGcm(key_).Seal(nonce, kPrefix, text, token.data() + kPrefix.size());
   return codec::Base64Encode(token);
 }

@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <mutex>
 #include <random>
 #include <set>
+#include <thread>
+#include <vector>
 
 #include "base/random.h"
 #include "codec/base64.h"
+#include "streams/aes_gcm.h"
 #include "streams/hash_key.h"
 #include "streams/quota.h"
 #include "streams/sequence_number.h"
@@ -217,6 +221,50 @@ TEST_F(IteratorTest, ExpiresAfterFiveMinutesInTheWordsOfAws) {
   auto future = IteratorSealer::CheckAge(iterator_, now - 3'600'000);
   ASSERT_FALSE(future);
   EXPECT_EQ(future.error().code(), base::Code::kInvalidArgument);
+}
+
+TEST(AesGcmTest, OpensWhatItSealedAndNothingElse) {
+  base::SeededRandom random(3);
+  AesGcm::Key key{7};
+  const std::string plain = "some bytes", context = "where they belong";
+  std::string sealed(plain.size() + AesGcm::kOverhead, '\0'), out(plain.size(), '\0');
+  uint8_t nonce[AesGcm::kNonceSize];
+  NextNonce(random, nonce);
+  AesGcm cipher(key);
+  cipher.Seal(nonce, context, plain, sealed.data());
+  EXPECT_TRUE(cipher.Open(context, sealed, out.data()));
+  EXPECT_EQ(out, plain);
+  EXPECT_FALSE(cipher.Open("elsewhere", sealed, out.data()));
+  EXPECT_FALSE(AesGcm(AesGcm::Key{8}).Open(context, sealed, out.data()));
+  EXPECT_FALSE(cipher.Open(context, sealed.substr(0, AesGcm::kOverhead - 1), out.data()));
+  for (std::size_t i = 0; i < sealed.size(); ++i) {
+    std::string changed = sealed;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    EXPECT_FALSE(cipher.Open(context, changed, out.data())) << i;
+  }
+  // Empty texts have a tag too.
+  std::string empty(AesGcm::kOverhead, '\0');
+  NextNonce(random, nonce);
+  cipher.Seal(nonce, "", "", empty.data());
+  EXPECT_TRUE(cipher.Open("", empty, out.data()));
+}
+
+TEST(AesGcmTest, NeverRepeatsANonce) {
+  base::SeededRandom random(3);
+  std::mutex mutex;
+  std::set<std::string> seen;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) {
+        uint8_t nonce[AesGcm::kNonceSize];
+        NextNonce(random, nonce);
+        std::lock_guard lock(mutex);
+        EXPECT_TRUE(seen.emplace(reinterpret_cast<char*>(nonce), sizeof nonce).second);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 constexpr int64_t kSecond = 1'000'000'000;

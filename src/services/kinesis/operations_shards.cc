@@ -45,6 +45,16 @@ bool Shows(const Filter& filter, const StreamState& state, const ShardEntry& ent
   return true;  // FROM_TRIM_HORIZON, AFTER_SHARD_ID (by its start), none
 }
 
+// A text that is no shard id is told before a stream that does not exist (kinesalite,
+// test/splitShard.js).
+template <typename Input>
+aws::ServiceError BadShardId(const aws::Call& call, const aws::Outcome<streams::StreamPtr>& stream,
+                             const Input& input, std::string_view text) {
+  if (stream) return ShardMissing(text, (*stream)->key());
+  if (!input.stream_name) return stream.error();
+  return ShardMissing(text, {call.account, call.region, *input.stream_name});
+}
+
 RefusalContext Context(const streams::Stream& stream) {
   RefusalContext context;
   context.stream = stream.key();
@@ -140,9 +150,9 @@ void KinesisService::ListShards(const aws::Call& call, api::ListShardsInput inpu
 void KinesisService::SplitShard(const aws::Call& call, api::SplitShardInput input,
                                 aws::Reply<api::SplitShardOutput> reply) {
   auto stream = FindStream(call, input.stream_name, input.stream_arn, input.stream_id);
-  if (!stream) return std::move(reply).Fail(stream.error());
   auto shard = ShardId::Parse(input.shard_to_split);
-  if (!shard) return std::move(reply).Fail(ShardMissing(input.shard_to_split, (*stream)->key()));
+  if (!shard) return std::move(reply).Fail(BadShardId(call, stream, input, input.shard_to_split));
+  if (!stream) return std::move(reply).Fail(stream.error());
   auto key = streams::ParseHashKey(input.new_starting_hash_key);
   RunControl(
       call, std::move(reply),
@@ -170,13 +180,13 @@ void KinesisService::SplitShard(const aws::Call& call, api::SplitShardInput inpu
 void KinesisService::MergeShards(const aws::Call& call, api::MergeShardsInput input,
                                  aws::Reply<api::MergeShardsOutput> reply) {
   auto stream = FindStream(call, input.stream_name, input.stream_arn, input.stream_id);
-  if (!stream) return std::move(reply).Fail(stream.error());
   auto shard = ShardId::Parse(input.shard_to_merge);
   auto adjacent = ShardId::Parse(input.adjacent_shard_to_merge);
   if (!shard || !adjacent) {
-    return std::move(reply).Fail(ShardMissing(
-        shard ? input.adjacent_shard_to_merge : input.shard_to_merge, (*stream)->key()));
+    return std::move(reply).Fail(BadShardId(
+        call, stream, input, shard ? input.adjacent_shard_to_merge : input.shard_to_merge));
   }
+  if (!stream) return std::move(reply).Fail(stream.error());
   RunControl(call, std::move(reply),
              [this, stream = *stream, shard = *shard,
               adjacent = *adjacent]() -> aws::Outcome<api::MergeShardsOutput> {
