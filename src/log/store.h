@@ -47,8 +47,9 @@ struct Append {
   LogId log;
   Batch batch;
   // Gets the base offset once the batch is durable (as the store's durability has it), or why not.
-  // Runs on the writer thread or, with kInterval, inside FlushInline(); must be short. Called
-  // exactly once, in append order for each log.
+  // Called exactly once, in append order for each log, on the writer thread or, with kInterval, on
+  // whichever thread is in FlushInline(). Must be short; may append, must not call FlushInline(),
+  // FlushSegments() or Stop().
   base::Function<void(base::Result<Offset>)> done;
 };
 
@@ -118,7 +119,8 @@ class Store {
                              base::Function<void(base::Result<Offset>)> done) = 0;
 
   // Calls `ready` once as soon as the durable end is past `offset` (at once if it is already), or
-  // the log is deleted or sealed. Runs on the writer thread; must be short. Cancel with the id.
+  // the log is deleted or sealed. Runs where `Append::done` does, under the same rules, or on the
+  // calling thread. Cancel with the id; a call that is under way may still come.
   using WaitId = uint64_t;
   virtual WaitId WaitPast(LogId log, Offset offset, base::Function<void()> ready) = 0;
   virtual void CancelWait(LogId log, WaitId id) = 0;

@@ -29,8 +29,8 @@ namespace millstream::log {
 //   builder.cc   the builder: tail -> segments -> manifest -> WAL files free again; retention
 //   read.cc      reader jobs: WAL and segments -> batches
 //
-// Locks, in the order in which they may be taken: io, logs, queue, Log::mutex, builder. None is held
-// while a callback runs, and only io_mutex_ over I/O.
+// Locks, in the order in which they may be taken: io, logs, queue, Log::mutex, builder. Only
+// io_mutex_ is held over I/O and while callbacks run (that keeps them in order).
 class StoreImpl final : public Store {
  public:
   StoreImpl(base::FileSystem& files, base::Clock& clock, StoreOptions options);
