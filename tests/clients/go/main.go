@@ -10,6 +10,7 @@ import (
 	"log"
 	"math/big"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,6 +31,40 @@ func check(condition bool, format string, args ...any) {
 	if !condition {
 		log.Fatalf(format, args...)
 	}
+}
+
+// push subscribes, puts a record and returns the data that arrives.
+//
+// A subscription may break at any time and a consumer then subscribes again. Here it does now and
+// then: the SDK lets go of the request's body when the answer is there, and if net/http has not
+// finished with that body it takes it for cut short (httptrace: WroteRequest EOF) and closes the
+// connection. Ordinary calls have their whole answer by then.
+func push(ctx context.Context, client *kinesis.Client, stream, consumer, shard *string) string {
+	position := &types.StartingPosition{Type: types.ShardIteratorTypeLatest}
+	for tries := 0; tries < 20; tries++ {
+		subscription, err := client.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{ConsumerARN: consumer, ShardId: shard,
+			StartingPosition: position})
+		var inUse *types.ResourceInUseException
+		if tries > 0 && errors.As(err, &inUse) {
+			time.Sleep(500 * time.Millisecond) // the server has not seen the end of the first yet
+			continue
+		}
+		must(subscription, err)
+		if tries == 0 {
+			put := must(client.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: stream, PartitionKey: aws.String("key-0"), Data: []byte("pushed")}))
+			position = &types.StartingPosition{Type: types.ShardIteratorTypeAtSequenceNumber, SequenceNumber: put.SequenceNumber}
+		}
+		for event := range subscription.GetStream().Events() {
+			if member, ok := event.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent); ok && len(member.Value.Records) > 0 {
+				subscription.GetStream().Close()
+				return string(member.Value.Records[0].Data)
+			}
+		}
+		err = subscription.GetStream().Err()
+		check(err != nil && strings.Contains(err.Error(), "use of closed network connection"), "the subscription ended: %v", err)
+		log.Printf("subscribing again: %v", err)
+	}
+	return ""
 }
 
 func main() {
@@ -101,18 +136,8 @@ func main() {
 		check(tries < 100, "consumer did not become ACTIVE")
 		time.Sleep(100 * time.Millisecond)
 	}
-	subscription := must(client.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{ConsumerARN: consumer.ConsumerARN, ShardId: one.ShardId,
-		StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeLatest}}))
-	must(client.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: stream, PartitionKey: aws.String("key-0"), Data: []byte("pushed")}))
-	pushed := ""
-	for event := range subscription.GetStream().Events() {
-		if member, ok := event.(*types.SubscribeToShardEventStreamMemberSubscribeToShardEvent); ok && len(member.Value.Records) > 0 {
-			pushed = string(member.Value.Records[0].Data)
-			break
-		}
-	}
-	check(pushed == "pushed", "the subscription gave %q: %v", pushed, subscription.GetStream().Err())
-	subscription.GetStream().Close()
+	pushed := push(ctx, client, stream, consumer.ConsumerARN, one.ShardId)
+	check(pushed == "pushed", "the subscription gave %q", pushed)
 
 	_, err := client.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: aws.String("no-such-stream")})
 	var missing *types.ResourceNotFoundException
