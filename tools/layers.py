@@ -19,6 +19,7 @@ LAYERS = {
     "catalog": ["base"],
     "streams": ["base", "codec", "log", "catalog"],
     "sql": ["base", "codec"],
+    "analytics": ["base", "codec", "log", "catalog", "streams", "sql"],
     "aws": ["base", "codec", "net", "http"],
     "services/kinesis": ["base", "codec", "net", "log", "http", "streams", "aws"],
     "server": ["base", "codec", "net", "log", "http", "catalog", "streams", "sql", "aws", "services/kinesis"],

@@ -1,0 +1,138 @@
+#include "analytics/definition.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/clock.h"
+
+namespace millstream::analytics {
+namespace {
+
+using base::Code;
+using base::Fail;
+
+base::Status CheckSchema(const sql::InputSchema& schema, std::string_view what, bool has_shards) {
+  if (schema.columns.empty()) {
+    return Fail(Code::kInvalidArgument, fmt::format("{} has no columns", what));
+  }
+  auto mapper = sql::InputMapper::Create(
+      schema, has_shards, [](const sql::Batch&) {},
+      [](std::string, int64_t, std::string_view) {});
+  if (!mapper) return Fail(mapper.error().Within(what));
+  return {};
+}
+
+}  // namespace
+
+std::string_view StatusName(ApplicationStatus status) {
+  switch (status) {
+    case ApplicationStatus::kReady: return "READY";
+    case ApplicationStatus::kStarting: return "STARTING";
+    case ApplicationStatus::kRunning: return "RUNNING";
+    case ApplicationStatus::kStopping: return "STOPPING";
+    case ApplicationStatus::kUpdating: return "UPDATING";
+    case ApplicationStatus::kDeleting: return "DELETING";
+  }
+  return "";
+}
+
+std::string_view StartingPositionName(StartingPosition position) {
+  switch (position) {
+    case StartingPosition::kNow: return "NOW";
+    case StartingPosition::kTrimHorizon: return "TRIM_HORIZON";
+    case StartingPosition::kLastStoppedPoint: return "LAST_STOPPED_POINT";
+  }
+  return "";
+}
+
+std::optional<StartingPosition> ParseStartingPosition(std::string_view name) {
+  for (auto position : {StartingPosition::kNow, StartingPosition::kTrimHorizon,
+                        StartingPosition::kLastStoppedPoint}) {
+    if (StartingPositionName(position) == name) return position;
+  }
+  return std::nullopt;
+}
+
+bool IsErrorStream(std::string_view name) {
+  return std::equal(name.begin(), name.end(), kErrorStream.begin(), kErrorStream.end(),
+                    [](char a, char b) {
+                      return std::tolower(static_cast<unsigned char>(a)) == b;
+                    });
+}
+
+std::vector<std::string> InAppStreamNames(const Input& input) {
+  std::vector<std::string> names;
+  for (int i = 1; i <= input.parallelism; ++i) {
+    names.push_back(fmt::format("{}_{:03}", input.name_prefix, i));
+  }
+  return names;
+}
+
+std::string_view ResourceName(std::string_view resource) {
+  if (!resource.starts_with("arn:")) return resource;
+  std::size_t last = resource.rfind(':');
+  std::string_view name = resource.substr(last + 1);  // "stream/orders" or "function"
+  std::size_t slash = name.find('/');
+  return slash == std::string_view::npos ? name : name.substr(slash + 1);
+}
+
+std::string MakeId(int64_t version, std::size_t number) {
+  return fmt::format("{}.{}", version, number);
+}
+
+std::vector<sql::ColumnConfig> SchemaColumns(const sql::InputSchema& schema) {
+  std::vector<sql::ColumnConfig> columns;
+  for (const sql::MappedColumn& column : schema.columns) {
+    columns.push_back({column.name, column.type});
+  }
+  return columns;
+}
+
+sql::ApplicationConfig EngineConfig(const Definition& definition) {
+  sql::ApplicationConfig config;
+  for (const Input& input : definition.inputs) {
+    for (std::string& name : InAppStreamNames(input)) {
+      config.inputs.push_back({.name = std::move(name),
+                               .columns = SchemaColumns(input.schema),
+                               .has_shards = input.kind == Input::Kind::kStream});
+    }
+  }
+  for (const ReferenceDataSource& table : definition.reference_tables) {
+    config.tables.push_back(
+        {.name = table.table_name, .columns = SchemaColumns(table.schema), .rows = {}});
+  }
+  return config;
+}
+
+base::Status Check(const Definition& definition) {
+  for (const Input& input : definition.inputs) {
+    if (input.parallelism < 1 || input.parallelism > kParallelismMax) {
+      return Fail(Code::kInvalidArgument,
+                  fmt::format("input {}: parallelism is {}, must be 1 to {}", input.name_prefix,
+                              input.parallelism, kParallelismMax));
+    }
+    TRY(CheckSchema(input.schema, "input " + input.name_prefix,
+                    input.kind == Input::Kind::kStream));
+  }
+  for (const ReferenceDataSource& table : definition.reference_tables) {
+    TRY(CheckSchema(table.schema, "reference table " + table.table_name, false));
+  }
+  base::ManualClock clock;
+  ASSIGN_OR_RETURN(auto application, sql::Application::Create(
+                                         definition.code, EngineConfig(definition), clock));
+  for (const Output& output : definition.outputs) {
+    if (IsErrorStream(output.name) || application->Columns(output.name)) continue;
+    std::string known;
+    for (const std::string& name : application->Streams()) {
+      known += (known.empty() ? "" : ", ") + name;
+    }
+    return Fail(Code::kInvalidArgument,
+                fmt::format("output {}: the code creates no stream of this name; it has: {}, {}",
+                            output.name, known, kErrorStream));
+  }
+  return {};
+}
+
+}  // namespace millstream::analytics
