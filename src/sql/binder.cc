@@ -1007,7 +1007,10 @@ Binder::From Binder::BindFrom(const ast::TableReference& table) {
                                   "; unquoted names are read in upper case, write \"" + n + "\"");
     }
   }
-  throw SqlError(name.at, "no stream or table " + name.text + DidYouMean(name.text, names));
+  // Nothing like it: perhaps an input or a table that is configured later. Callers tell by the code.
+  std::string remedy = DidYouMean(name.text, names);
+  throw SqlError(name.at, "no stream or table " + name.text + remedy,
+                 remedy.empty() ? base::Code::kNotFound : base::Code::kInvalidArgument);
 }
 
 JoinSide Binder::SideOf(const ast::TableReference& table, const Plan& plan, ast::JoinKind kind) {

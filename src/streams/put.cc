@@ -162,7 +162,7 @@ class ValueWriter {
 
   // False when the data is not base64.
   bool Add(const PutEntry& entry, log::RecordBatchBuilder& batch) {
-    log::RecordHeader headers[2];
+    log::RecordHeader headers[3];
     std::size_t count = 0;
     char hash[16];
     if (entry.explicit_hash) {
@@ -170,6 +170,7 @@ class ValueWriter {
       codec::StoreBigEndian<uint64_t>(hash + 8, static_cast<uint64_t>(entry.hash));
       headers[count++] = {kExplicitHashHeader, {hash, sizeof hash}};
     }
+    if (!entry.origin.empty()) headers[count++] = {kOriginHeader, entry.origin};
     // An empty value must not look like Kafka's null.
     std::string_view data = entry.data.data() == nullptr ? std::string_view("", 0) : entry.data;
     if (!cipher_) {
@@ -212,6 +213,7 @@ std::size_t BatchRoom(const Destination& to, std::span<const PutEntry> entries,
   for (uint32_t i = to.first; i != kNone; i = scratch.next[i]) {
     const PutEntry& entry = entries[i];
     room += 32 + entry.partition_key.size() + entry.data_size + (entry.explicit_hash ? 48 : 0) +
+            (entry.origin.empty() ? 0 : kOriginHeader.size() + 8 + entry.origin.size()) +
             (encrypts ? 64 : 0);
   }
   return room;

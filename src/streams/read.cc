@@ -110,6 +110,7 @@ base::Result<bool> AddBatch(const Reading& reading, const log::StoredBatch& batc
         record.explicit_hash = codec::MakeUint128(codec::LoadBigEndian<uint64_t>(hash->data()),
                                                   codec::LoadBigEndian<uint64_t>(hash->data() + 8));
       }
+      if (auto origin = from_log.Header(kOriginHeader)) record.origin = *origin;
       if (auto number = from_log.Header(kDataKeyHeader)) {
         TRY(decryptor.Open(*number, record));
       }

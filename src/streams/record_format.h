@@ -11,5 +11,7 @@ inline constexpr std::string_view kExplicitHashHeader = "kinesis-hash-key";
 // 4 bytes, big-endian: the number of the data key that the value is encrypted with. The value is
 // then nonce (12) | AES-256-GCM cipher text | tag (16); the context is stream uuid | partition key.
 inline constexpr std::string_view kDataKeyHeader = "millstream-data-key";
+// Opaque bytes of an engine that wrote the record (PutEntry::origin).
+inline constexpr std::string_view kOriginHeader = "millstream-origin";
 
 }  // namespace millstream::streams

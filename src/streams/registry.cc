@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/logging.h"
+#include "log/log_range.h"
 #include "streams/registry_implementation.h"
 
 namespace millstream::streams {
@@ -116,6 +117,7 @@ base::Status StreamRegistry::Implementation::Load() {
 base::Status StreamRegistry::Implementation::LoadMeta() {
   ASSIGN_OR_RETURN(auto stored, environment.catalog->Get(kMetaKind, kNextLogKey));
   std::vector<log::LogId> logs = environment.log->List();
+  std::erase_if(logs, [](log::LogId log) { return log.value >= log::kEngineLogsFirst; });
   uint64_t above = 1;
   for (log::LogId log : logs) above = std::max(above, log.value + 1);
   if (!stored) {

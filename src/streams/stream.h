@@ -27,6 +27,9 @@ struct PutEntry {
   std::string_view data;       // raw bytes, or base64 when data_is_base64
   bool data_is_base64 = false;
   uint32_t data_size = 0;      // decoded
+  // Who wrote it and which of its writes it is: kept with the record, not shown to clients. An
+  // engine that finds its own origins at the end of a stream knows what it need not write again.
+  std::string_view origin = {};
 };
 
 enum class PutError : uint8_t {
@@ -90,6 +93,7 @@ struct RecordView {
   log::Offset offset = 0;
   int64_t arrival_ms = 0;
   bool encrypted = false;  // was encrypted on disk
+  std::string_view origin = {};  // as PutEntry has it
 };
 
 // Records of one shard in order, and where to go on. Keeps the bytes of its records alive.

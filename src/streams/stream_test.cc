@@ -88,6 +88,30 @@ TEST_F(StreamTest, DecodesBase64AndKeepsExplicitHashKeys) {
   EXPECT_EQ(ReadData(*stream, {1}).size(), 1u);
 }
 
+TEST_F(StreamTest, KeepsOriginsWithRecordsAlsoUnderEncryption) {
+  world_.Open();
+  StreamPtr stream = world_.Create("s");
+  PutEntry entry = EntryOf("k", "first");
+  entry.origin = "0123456789abcdef";
+  entry.explicit_hash = true;
+  ASSERT_TRUE(PutAndWait(*stream, {&entry, 1}));
+  ASSERT_TRUE(world_.registry->StartEncryption(*stream, "alias/aws/kinesis"));
+  entry.data = "second";
+  entry.data_size = 6;
+  entry.origin = "another";
+  ASSERT_TRUE(PutAndWait(*stream, {&entry, 1}));
+  PutOne(*stream, "k", "third");
+
+  auto page = Read(*stream, {0}, 0);
+  ASSERT_TRUE(page) << page.error().message();
+  ASSERT_EQ(page->records.size(), 3u);
+  EXPECT_EQ(page->records[0].origin, "0123456789abcdef");
+  EXPECT_EQ(page->records[1].origin, "another");
+  EXPECT_EQ(page->records[1].data, "second");
+  EXPECT_TRUE(page->records[1].encrypted);
+  EXPECT_EQ(page->records[2].origin, "");
+}
+
 TEST_F(StreamTest, KeepsEmptyData) {
   world_.Open();
   StreamPtr stream = world_.Create("s");
