@@ -1,0 +1,486 @@
+#include "sql/binder_impl.h"
+
+#include "sql/cast.h"
+#include "sql/lexer.h"
+
+namespace millstream::sql::internal {
+
+namespace {
+
+bool Monotone(const Expr& e) {  // given that only ROWTIME varies
+  if (IsConstant(e)) return true;
+  switch (e.op) {
+    case Expr::Op::kRowtime: return true;
+    case Expr::Op::kCast: return Monotone(*e.arguments[0]);
+    case Expr::Op::kCall:
+      if (e.function->monotone == Function::Monotone::kNo) {
+        if (e.function->name == "EXTRACT") {
+          return e.arguments[1]->value.i == static_cast<int64_t>(TimeUnit::kYear);
+        }
+        return false;
+      }
+      for (std::size_t i = 1; i < e.arguments.size(); ++i) {
+        if (!IsConstant(*e.arguments[i])) return false;
+      }
+      return Monotone(*e.arguments[0]);
+    default: return false;
+  }
+}
+
+
+}  // namespace
+
+ExprPtr AsRowtimeFunction(const ExprPtr& e, const std::vector<PlanColumn>& columns) {
+  bool possible = true, varies = false;
+  ExprPtr f = RewriteExpr(e, [&](const ExprPtr& x) -> ExprPtr {
+    if (x->op == Expr::Op::kColumn) {
+      std::size_t i = static_cast<std::size_t>(x->index);
+      if (i < columns.size() && columns[i].rowtime_function) return columns[i].rowtime_function;
+      possible = false;
+    }
+    return nullptr;
+  });
+  if (!possible) return nullptr;
+  VisitExpr(*f, [&](const Expr& x) {
+    varies |= x.op == Expr::Op::kRowtime;
+    if (x.op == Expr::Op::kAggregate || x.op == Expr::Op::kWindow) possible = false;
+    if (x.op == Expr::Op::kCall && !x.function->constant && x.function->name != "MONOTONIC") {
+      possible = false;
+    }
+  });
+  return possible && varies && Monotone(*f) ? f : nullptr;
+}
+
+void SplitAnd(const ExprPtr& e, std::vector<ExprPtr>& out) {
+  if (e->op == Expr::Op::kAnd) {
+    for (const ExprPtr& a : e->arguments) SplitAnd(a, out);
+  } else {
+    out.push_back(e);
+  }
+}
+
+ExprPtr MakeAnd(ExprPtr a, ExprPtr b) {
+  if (!a) return b;
+  if (!b) return a;
+  auto e = std::make_shared<Expr>();
+  e->op = Expr::Op::kAnd;
+  e->type = BooleanType();
+  e->at = b->at;
+  e->arguments = {std::move(a), std::move(b)};
+  return e;
+}
+ExprPtr MakeOr(ExprPtr a, ExprPtr b) {
+  auto e = std::make_shared<Expr>();
+  e->op = Expr::Op::kOr;
+  e->type = BooleanType();
+  e->at = b->at;
+  e->arguments = {std::move(a), std::move(b)};
+  return e;
+}
+ExprPtr MakeNot(ExprPtr a) {
+  Position at = a->at;
+  return MakeCall("NOT", {std::move(a)}, at);
+}
+ExprPtr IntConstant(int64_t v, Position at) {
+  return MakeConstant(Value::Int(MakeType(Kind::kInteger), v), at);
+}
+
+ExprPtr Binder::Expression(const ast::Expression& e, const Scope* scope) {
+  Context saved = context_;
+  context_ = Context{};
+  context_.scope = scope;
+  ExprPtr bound = Bind(e);
+  context_ = saved;
+  return bound;
+}
+
+ExprPtr Binder::Boolean(const ast::Expression& e, const char* clause) {
+  ExprPtr bound = Bind(e);
+  if (bound->type.kind == Kind::kNull) bound = MakeCast(bound, BooleanType(), e.at);
+  if (bound->type.kind != Kind::kBoolean) {
+    throw SqlError(e.at, std::string(clause) + " needs a condition, not " + TypeName(bound->type));
+  }
+  return bound;
+}
+
+ExprPtr Binder::Name(const ast::Expression& e) {
+  const ast::Name& last = e.path.back();
+  if (context_.parameters != nullptr && e.path.size() == 1) {
+    auto it = context_.parameters->find(last.text);
+    if (it != context_.parameters->end()) return it->second;
+  }
+  if (context_.scope == nullptr) {
+    throw SqlError(e.at, "a column (" + last.text + ") cannot stand here");
+  }
+  std::vector<std::string> names, aliases;
+  bool rowtime = last.text == "ROWTIME";
+  if (e.path.size() == 1) {
+    if (rowtime) return MakeRowtime(e.at, true);
+    ExprPtr found;
+    for (const Relation& relation : context_.scope->relations) {
+      for (const Entry& entry : relation.entries) {
+        names.push_back(entry.name);
+        if (entry.name != last.text) continue;
+        if (found && !entry.hidden) {
+          throw SqlError(e.at, "column " + last.text + " exists in several inputs; write " +
+                                   relation.alias + "." + last.text);
+        }
+        if (!found) found = entry.expr;
+      }
+    }
+    if (found) return found;
+  } else {
+    const ast::Name& qualifier = e.path[e.path.size() - 2];
+    for (const Relation& relation : context_.scope->relations) {
+      aliases.push_back(relation.alias);
+      if (relation.alias != qualifier.text) continue;
+      if (rowtime && relation.rowtime) {
+        auto copy = std::make_shared<Expr>(*relation.rowtime);
+        copy->at = e.at;
+        copy->unqualified = false;
+        return copy;
+      }
+      for (const Entry& entry : relation.entries) {
+        names.push_back(entry.name);
+        if (entry.name == last.text) return entry.expr;
+      }
+      std::string wrong = last.quoted ? "\"" + last.text + "\"" : last.text;
+      throw SqlError(last.at, "column " + wrong + " does not exist in " + qualifier.text +
+                                  DidYouMean(last.text, names));
+    }
+    // t.row.FIELD and row.FIELD of log parsers
+    for (const Relation& relation : context_.scope->relations) {
+      if (e.path.size() == 3 && relation.alias != e.path[0].text) continue;
+      for (const Entry& entry : relation.entries) {
+        if (entry.name != qualifier.text || entry.expr->type.kind != Kind::kRow) continue;
+        const auto& fields = *entry.expr->type.fields;
+        for (std::size_t i = 0; i < fields.size(); ++i) {
+          if (fields[i].name != last.text) continue;
+          ExprPtr field = MakeCall("ROW_FIELD", {entry.expr, IntConstant(static_cast<int64_t>(i), e.at)}, e.at);
+          return MakeCast(field, fields[i].type, e.at);
+        }
+        for (const RowField& field : fields) names.push_back(field.name);
+        throw SqlError(last.at, "field " + last.text + " does not exist in " + qualifier.text +
+                                    DidYouMean(last.text, names));
+      }
+    }
+    throw SqlError(qualifier.at, "no stream or alias " + qualifier.text + " in FROM" +
+                                     DidYouMean(qualifier.text, aliases));
+  }
+  std::string wrong = last.quoted ? "\"" + last.text + "\"" : last.text;
+  std::string message = "column " + wrong + " does not exist";
+  for (const std::string& name : names) {  // the most common mistake: quotes forgotten
+    if (!last.quoted && UpperCase(name) == last.text && name != last.text) {
+      throw SqlError(e.at, message + "; unquoted names are read in upper case, write \"" + name +
+                               "\"");
+    }
+  }
+  throw SqlError(e.at, message + DidYouMean(last.text, names));
+}
+
+ExprPtr Binder::Compare(const std::string& op, const ast::Expression& a, const ast::Expression& b,
+                        Position at) {
+  if (a.kind == EKind::kRow || b.kind == EKind::kRow) {
+    if (a.kind != b.kind || a.arguments.size() != b.arguments.size()) {
+      throw SqlError(at, "rows compare only with rows of as many values");
+    }
+    if (op != "=" && op != "<>") throw SqlError(at, "rows compare with = and <> only");
+    ExprPtr all;
+    for (std::size_t i = 0; i < a.arguments.size(); ++i) {
+      all = MakeAnd(all, Compare("=", *a.arguments[i], *b.arguments[i], at));
+    }
+    return op == "=" ? all : MakeNot(all);
+  }
+  return MakeCall(op, {Bind(a), Bind(b)}, at);
+}
+
+ExprPtr Binder::Binary(const ast::Expression& e) {
+  const std::string& op = e.text;
+  if (op == "AND" || op == "OR") {
+    ExprPtr left = Boolean(*e.arguments[0], op.c_str());
+    ExprPtr right = Boolean(*e.arguments[1], op.c_str());
+    return op == "AND" ? MakeAnd(left, right) : MakeOr(left, right);
+  }
+  if (op == "=" || op == "<>" || op == "<" || op == "<=" || op == ">" || op == ">=") {
+    return Compare(op, *e.arguments[0], *e.arguments[1], e.at);
+  }
+  return MakeCall(op, {Bind(*e.arguments[0]), Bind(*e.arguments[1])}, e.at);
+}
+
+ExprPtr Binder::Case(const ast::Expression& e) {
+  std::size_t i = e.has_operand ? 1 : 0;
+  std::vector<ExprPtr> conditions, values;
+  std::size_t pairs = (e.arguments.size() - i - (e.has_else ? 1 : 0)) / 2;
+  for (std::size_t k = 0; k < pairs; ++k, i += 2) {
+    conditions.push_back(e.has_operand
+                             ? Compare("=", *e.arguments[0], *e.arguments[i], e.arguments[i]->at)
+                             : Boolean(*e.arguments[i], "WHEN"));
+    values.push_back(Bind(*e.arguments[i + 1]));
+  }
+  values.push_back(e.has_else ? Bind(*e.arguments[i]) : MakeConstant(Value::Null(), e.at));
+  Type type = Unify(values, 0, e.at, "choose between");
+  if (type.kind == Kind::kNull) throw SqlError(e.at, "all values of this CASE are NULL");
+  auto bound = std::make_shared<Expr>();
+  bound->op = Expr::Op::kCase;
+  bound->type = type;
+  bound->at = e.at;
+  for (std::size_t k = 0; k < pairs; ++k) {
+    bound->arguments.push_back(conditions[k]);
+    bound->arguments.push_back(values[k]);
+  }
+  bound->arguments.push_back(values.back());
+  return bound;
+}
+
+ExprPtr Binder::In(const ast::Expression& e) {
+  if (e.query) {
+    throw SqlError(e.at, "IN (SELECT ...) is not supported; join with the stream or table instead",
+                   base::Code::kNotSupported);
+  }
+  std::vector<ExprPtr> equal;
+  for (std::size_t i = 1; i < e.arguments.size(); ++i) {
+    equal.push_back(Compare("=", *e.arguments[0], *e.arguments[i], e.arguments[i]->at));
+  }
+  while (equal.size() > 1) {  // a balanced tree: lists may be long
+    std::vector<ExprPtr> half;
+    for (std::size_t i = 0; i < equal.size(); i += 2) {
+      half.push_back(i + 1 < equal.size() ? MakeOr(equal[i], equal[i + 1]) : equal[i]);
+    }
+    equal = std::move(half);
+  }
+  return e.negated ? MakeNot(equal[0]) : equal[0];
+}
+
+// Temporal predicates over half-open periods [start, end).
+ExprPtr Binder::Period(const ast::Expression& e) {
+  auto bounds = [&](const ast::Expression& p, bool point) -> std::pair<ExprPtr, ExprPtr> {
+    if (p.kind == EKind::kRow && p.arguments.size() == 2) {
+      return {Bind(*p.arguments[0]), Bind(*p.arguments[1])};
+    }
+    if (point) return {Bind(p), nullptr};
+    throw SqlError(p.at, "a period is written (start, end)");
+  };
+  std::string op = e.text;
+  bool strictly = op.rfind("STRICTLY ", 0) == 0, immediately = op.rfind("IMMEDIATELY ", 0) == 0;
+  std::string word = strictly || immediately ? op.substr(op.find(' ') + 1) : op;
+  auto [s1, e1] = bounds(*e.arguments[0], false);
+  auto [s2, e2] = bounds(*e.arguments[1], word == "CONTAINS");
+  auto cmp = [&](const char* o, const ExprPtr& a, const ExprPtr& b) {
+    return MakeCall(o, {a, b}, e.at);
+  };
+  auto both = [&](ExprPtr a, ExprPtr b) { return MakeAnd(std::move(a), std::move(b)); };
+  if (word == "EQUALS") return both(cmp("=", s1, s2), cmp("=", e1, e2));
+  if (word == "CONTAINS") {
+    if (!e2) return both(cmp(strictly ? "<" : "<=", s1, s2), cmp("<", s2, e1));
+    if (strictly) return both(cmp("<", s1, s2), cmp(">", e1, e2));
+    return both(cmp("<=", s1, s2), cmp(">=", e1, e2));
+  }
+  if (word == "OVERLAPS") {
+    if (strictly) return both(cmp("<", s1, s2), both(cmp("<", s2, e1), cmp("<", e1, e2)));
+    return both(cmp("<", s1, e2), cmp("<", s2, e1));
+  }
+  if (word == "PRECEDES") {
+    return cmp(immediately ? "=" : strictly ? "<" : "<=", e1, s2);
+  }
+  if (word == "SUCCEEDS") {
+    return cmp(immediately ? "=" : strictly ? ">" : ">=", s1, e2);
+  }
+  if (word == "LEADS") {  // starts before and does not end after
+    if (immediately) return both(cmp("=", e1, s2), cmp("<", s1, s2));
+    if (strictly) return both(cmp("<", s1, s2), cmp("<", e1, e2));
+    return both(cmp("<=", s1, s2), cmp("<=", e1, e2));
+  }
+  if (immediately) return both(cmp("=", s1, e2), cmp(">", e1, e2));  // LAGS
+  if (strictly) return both(cmp(">", s1, s2), cmp(">", e1, e2));
+  return both(cmp(">=", s1, s2), cmp(">=", e1, e2));
+}
+
+int64_t Binder::ConstantInteger(const ast::Expression& e, const char* what, int64_t min,
+                                int64_t max) {
+  ExprPtr bound = Bind(e);
+  if (IsConstant(*bound) && IsNumeric(bound->type.kind)) {
+    Value v = EvaluateConstant(MakeCast(bound, MakeType(Kind::kBigint), e.at));
+    if (!v.null && v.i >= min && v.i <= max) return v.i;
+  }
+  throw SqlError(e.at, std::string(what) + " must be a whole number from " + std::to_string(min) +
+                           " to " + std::to_string(max));
+}
+
+ExprPtr Binder::Function(const FunctionInfo& function, std::vector<ExprPtr> arguments,
+                         Position at) {
+  if (++depth_ > 32) throw SqlError(at, "functions call each other more than 32 deep");
+  std::map<std::string, ExprPtr> parameters;
+  ExprPtr any_null;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    parameters[function.parameters[i].first] = arguments[i];
+    ExprPtr null = MakeCall("IS NULL", {arguments[i]}, at);
+    any_null = any_null ? MakeOr(any_null, null) : null;
+  }
+  Context saved = context_;
+  context_ = Context{};
+  context_.parameters = &parameters;
+  ExprPtr body = Bind(*function.body);
+  context_ = saved;
+  --depth_;
+  if (body->type.kind != function.returns.kind && body->type.kind != Kind::kNull) {
+    throw SqlError(function.body->at, "the function returns " + TypeName(function.returns) +
+                                          " but its body is " + TypeName(body->type) +
+                                          "; write RETURN CAST(... AS " +
+                                          TypeName(function.returns) + ")");
+  }
+  body = MakeCast(body, function.returns, at);
+  if (!function.null_on_null_input || !any_null) return body;
+  auto guarded = std::make_shared<Expr>();
+  guarded->op = Expr::Op::kCase;
+  guarded->type = function.returns;
+  guarded->at = at;
+  guarded->arguments = {any_null, MakeCast(MakeConstant(Value::Null(), at), function.returns, at),
+                        body};
+  return guarded;
+}
+
+ExprPtr Binder::Call(const ast::Expression& e) {
+  const AggregateName* aggregate = FindAggregate(e.text, e.over != nullptr);
+  if (e.over) {
+    if (aggregate == nullptr) {
+      if (e.text == "LEAD") {
+        throw SqlError(e.at, "LEAD needs rows that have not arrived; use LAG with the roles of the "
+                             "rows exchanged", base::Code::kNotSupported);
+      }
+      throw SqlError(e.at, e.text + " cannot be used with OVER");
+    }
+    return WindowCall(e, *aggregate);
+  }
+  if (aggregate != nullptr) return Aggregate(e, *aggregate);
+  if (NeedsWindow(e.text)) {
+    throw SqlError(e.at, e.text + " needs a window: " + e.text + "(...) OVER (ROWS 10 PRECEDING)");
+  }
+  if (e.star) throw SqlError(e.at, "only COUNT takes *");
+  if (e.text == "COALESCE" || e.text == "NVL" || e.text == "IFNULL") {
+    std::vector<ExprPtr> values;
+    for (const auto& a : e.arguments) values.push_back(Bind(*a));
+    if (values.empty()) throw SqlError(e.at, "COALESCE needs values");
+    auto bound = std::make_shared<Expr>();
+    bound->op = Expr::Op::kCoalesce;
+    bound->type = Unify(values, 0, e.at, "choose between");
+    bound->at = e.at;
+    bound->arguments = std::move(values);
+    return bound;
+  }
+  std::vector<ExprPtr> arguments;
+  for (const auto& a : e.arguments) arguments.push_back(Bind(*a));
+  if (e.unit) arguments.push_back(IntConstant(static_cast<int64_t>(*e.unit), e.at));
+  auto range = catalog_.functions.equal_range(e.text);
+  std::string candidates;
+  for (auto it = range.first; it != range.second; ++it) {
+    const FunctionInfo& f = it->second;
+    bool fits = f.parameters.size() == arguments.size();
+    candidates += (candidates.empty() ? "" : ", ") + e.text + "(";
+    for (std::size_t i = 0; i < f.parameters.size(); ++i) {
+      candidates += (i > 0 ? ", " : "") + TypeName(f.parameters[i].second);
+      if (fits && arguments[i]->type.kind != Kind::kNull &&
+          arguments[i]->type.kind != f.parameters[i].second.kind) {
+        fits = false;
+      }
+    }
+    candidates += ")";
+    if (!fits) continue;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      if (arguments[i]->type.kind == Kind::kNull) {
+        arguments[i] = MakeCast(arguments[i], f.parameters[i].second, e.at);
+      }
+    }
+    return Function(f, std::move(arguments), e.at);
+  }
+  if (!candidates.empty()) {
+    throw SqlError(e.at, "arguments of functions are not converted; there is " + candidates +
+                             ". Write CAST(... AS type)");
+  }
+  if (FindFunction(e.text) == nullptr) {
+    std::vector<std::string> names = FunctionNames();
+    for (const auto& [name, f] : catalog_.functions) names.push_back(name);
+    for (std::string& name : AggregateNames()) names.push_back(std::move(name));
+    std::string remedy = DidYouMean(e.text, names);
+    if (e.text == "SUBSTR") remedy = "; did you mean SUBSTRING?";
+    if (e.text == "NOW") remedy = "; write CURRENT_ROW_TIMESTAMP or ROWTIME";
+    if (e.text == "LENGTH" || e.text == "LEN") remedy = "; write CHAR_LENGTH(...)";
+    if (e.text == "CONCAT") remedy = "; write a || b";
+    throw SqlError(e.at, "no function " + e.text + remedy);
+  }
+  return MakeCall(e.text, std::move(arguments), e.at);
+}
+
+ExprPtr Binder::Bind(const ast::Expression& e) {
+  switch (e.kind) {
+    case EKind::kLiteral: return MakeConstant(e.value, e.at);
+    case EKind::kName: return Name(e);
+    case EKind::kStar: throw SqlError(e.at, "* stands alone in a select list or in COUNT(*)");
+    case EKind::kCall: return Call(e);
+    case EKind::kUnary:
+      if (e.text == "NOT") return MakeNot(Boolean(*e.arguments[0], "NOT"));
+      if (e.text == "+") return Bind(*e.arguments[0]);
+      return MakeCall("NEGATE", {Bind(*e.arguments[0])}, e.at);
+    case EKind::kBinary: return Binary(e);
+    case EKind::kIs: {
+      ExprPtr result;
+      if (e.text == "DISTINCT") {
+        result = MakeCall("IS DISTINCT FROM", {Bind(*e.arguments[0]), Bind(*e.arguments[1])}, e.at);
+      } else if (e.text == "NULL" || e.text == "UNKNOWN") {
+        result = MakeCall("IS NULL", {Bind(*e.arguments[0])}, e.at);
+      } else {
+        result = MakeCall("IS " + e.text, {Bind(*e.arguments[0])}, e.at);
+      }
+      return e.negated ? MakeNot(result) : result;
+    }
+    case EKind::kLike: {
+      std::vector<ExprPtr> arguments;
+      for (const auto& a : e.arguments) arguments.push_back(Bind(*a));
+      ExprPtr like = MakeCall(e.text == "LIKE" ? "LIKE" : "SIMILAR TO", std::move(arguments), e.at);
+      return e.negated ? MakeNot(like) : like;
+    }
+    case EKind::kBetween: {
+      ExprPtr x = Bind(*e.arguments[0]), low = Bind(*e.arguments[1]), high = Bind(*e.arguments[2]);
+      ExprPtr in = MakeAnd(MakeCall(">=", {x, low}, e.at), MakeCall("<=", {x, high}, e.at));
+      if (e.symmetric) {
+        in = MakeOr(in, MakeAnd(MakeCall(">=", {x, high}, e.at), MakeCall("<=", {x, low}, e.at)));
+      }
+      return e.negated ? MakeNot(in) : in;
+    }
+    case EKind::kIn: return In(e);
+    case EKind::kCase: return Case(e);
+    case EKind::kCast: {
+      ExprPtr from = Bind(*e.arguments[0]);
+      if (!CanCast(from->type, e.type)) {
+        throw SqlError(e.at, "cannot cast " + TypeName(from->type) + " to " + TypeName(e.type));
+      }
+      return MakeCast(from, e.type, e.at);
+    }
+    case EKind::kInterval: {
+      const ast::Expression& difference = *e.arguments[0];
+      ExprPtr bound;
+      if (difference.kind == EKind::kBinary && difference.text == "-") {
+        bound = MakeCall("DIFFERENCE OF TIMES",
+                         {Bind(*difference.arguments[0]), Bind(*difference.arguments[1])}, e.at);
+      } else {
+        bound = Bind(difference);
+        if (bound->type.kind != Kind::kInterval) {
+          throw SqlError(e.at, "an interval qualifier follows the difference of two times");
+        }
+      }
+      auto copy = std::make_shared<Expr>(*bound);
+      copy->type = e.type;
+      return copy;
+    }
+    case EKind::kPeriod: return Period(e);
+    case EKind::kRow: throw SqlError(e.at, "a row of values cannot stand here");
+    case EKind::kExists:
+    case EKind::kSubquery:
+      throw SqlError(e.at, "a query inside an expression is not supported; join with it instead",
+                     base::Code::kNotSupported);
+    case EKind::kCursor:
+      throw SqlError(e.at, "CURSOR is an argument of table functions: TABLE(f(CURSOR(SELECT ...)))");
+  }
+  throw SqlError(e.at, "unknown expression");
+}
+
+}  // namespace millstream::sql::internal
