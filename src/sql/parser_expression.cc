@@ -158,8 +158,22 @@ ExpressionPtr Parser::Predicate() {
         ExpectWord("FROM");
         e->text = "DISTINCT";
         e->arguments.push_back(Additive());
+      } else if (TakeWord("JSON")) {
+        e->kind = EKind::kCall;
+        e->text = "IS JSON";
+        static constexpr std::string_view kForms[] = {"VALUE", "OBJECT", "ARRAY", "SCALAR"};
+        int form = 0;
+        for (int i = 0; i < 4; ++i) {
+          if (TakeWord(kForms[i])) form = i;
+        }
+        e->arguments.push_back(IntegerLiteral(form, at));
+        if (e->negated) {
+          ExpressionPtr negated = Make(EKind::kUnary, at, "NOT");
+          negated->arguments.push_back(std::move(e));
+          e = std::move(negated);
+        }
       } else {
-        FailExpected("NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM");
+        FailExpected("NULL, TRUE, FALSE, UNKNOWN, JSON or DISTINCT FROM");
       }
       left = std::move(e);
       continue;
@@ -507,6 +521,7 @@ ExpressionPtr Parser::Call(ast::Name name) {
 void Parser::CallArguments(ast::Expression& call) {
   auto& arguments = call.arguments;
   const std::string& name = call.text;
+  if (JsonArguments(call)) return;
   if (IsOperator(")")) return;
   if (IsOperator("*") && IsOperator(")", 1)) {
     Take();

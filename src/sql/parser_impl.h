@@ -1,7 +1,7 @@
 #pragma once
 
 // Inside of the parser: one class over a token list, its parts in parser.cc (statements),
-// parser_query.cc and parser_expression.cc.
+// parser_query.cc, parser_expression.cc and parser_json.cc.
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -110,6 +110,9 @@ class Parser {
   ast::ExpressionPtr Call(ast::Name name);
   void CallArguments(ast::Expression& call);
   void CallSuffix(ast::Expression& call);
+  bool JsonArguments(ast::Expression& call);  // false: not a JSON function
+  void JsonBehaviours(ast::Expression& call, bool empty, bool defaults, int on_error);
+  ast::ExpressionPtr IntegerLiteral(int64_t value, Position at);
   ast::ExpressionPtr PeriodOperand();
   std::string PeriodOperator();
   ast::ExpressionPtr Make(ast::Expression::Kind kind, Position at, std::string text = {});
