@@ -24,10 +24,20 @@ struct ValueState {
   union {
     int64_t i;
     double d;
-    const char* text;
+    char* text;
   };
-  int64_t length;
+  uint32_t length;
+  uint32_t capacity;  // of `text`: later values are written over it
 };
+
+void KeepText(ValueState* s, std::string_view x, Arena& texts) {
+  if (x.size() > s->capacity) {
+    s->capacity = static_cast<uint32_t>(std::max<std::size_t>(16, x.size() + x.size() / 4));
+    s->text = texts.Allocate(s->capacity);
+  }
+  if (!x.empty()) std::memcpy(s->text, x.data(), x.size());
+  s->length = static_cast<uint32_t>(x.size());
+}
 struct MomentState {
   int64_t count;
   double mean;
@@ -86,6 +96,7 @@ AggregateSet::Object& AggregateSet::ObjectOf(char* state) {
   int64_t& number = *reinterpret_cast<int64_t*>(state);
   if (number == 0) {
     objects_.push_back(std::make_unique<Object>());
+    objects_bytes_ += kObjectBytes;
     number = static_cast<int64_t>(objects_.size());
   }
   return *objects_[static_cast<std::size_t>(number - 1)];
@@ -106,7 +117,8 @@ void AggregateSet::Update(EvalContext& context, char* const* states) {
         if (valid[i] == 0) continue;
         std::string key;
         AppendBytes(v, i, key);
-        ObjectOf(states[i] + o).distinct.insert(std::move(key));
+        std::size_t bytes = kItemBytes + key.size();
+        if (ObjectOf(states[i] + o).distinct.insert(std::move(key)).second) objects_bytes_ += bytes;
       }
       continue;
     }
@@ -146,12 +158,8 @@ void AggregateSet::Update(EvalContext& context, char* const* states) {
             if (s->has == 0 || (min ? x < s->d : x > s->d)) s->d = x;
           } else {
             std::string_view x = v.strings()[i];
-            std::string_view old(s->has == 0 ? "" : s->text, s->has == 0 ? 0 : static_cast<std::size_t>(s->length));
-            if (s->has == 0 || (min ? x < old : x > old)) {
-              x = texts_.Copy(x);
-              s->text = x.data();
-              s->length = static_cast<int64_t>(x.size());
-            }
+            std::string_view old(s->text, s->length);
+            if (s->has == 0 || (min ? x < old : x > old)) KeepText(s, x, texts_);
           }
           s->has = 1;
         }
@@ -166,9 +174,7 @@ void AggregateSet::Update(EvalContext& context, char* const* states) {
           s->has = valid[i] != 0 ? 1 : 2;
           if (valid[i] == 0) continue;
           if (slot.physical == Physical::kString) {
-            std::string_view x = texts_.Copy(v.strings()[i]);
-            s->text = x.data();
-            s->length = static_cast<int64_t>(x.size());
+            KeepText(s, v.strings()[i], texts_);
           } else {
             s->i = v.ints()[i];
           }
@@ -184,13 +190,17 @@ void AggregateSet::Update(EvalContext& context, char* const* states) {
         break;
       case AKind::kListagg:
         for (int i = 0; i < rows; ++i) {
-          if (valid[i] != 0) ObjectOf(states[i] + o).texts.emplace_back(v.strings()[i]);
+          if (valid[i] == 0) continue;
+          ObjectOf(states[i] + o).texts.emplace_back(v.strings()[i]);
+          objects_bytes_ += kItemBytes + v.strings()[i].size();
         }
         break;
       case AKind::kPercentileCont:
       case AKind::kPercentileDisc:
         for (int i = 0; i < rows; ++i) {
-          if (valid[i] != 0) ObjectOf(states[i] + o).numbers.push_back(v.doubles()[i]);
+          if (valid[i] == 0) continue;
+          ObjectOf(states[i] + o).numbers.push_back(v.doubles()[i]);
+          objects_bytes_ += 16;
         }
         break;
       default:  // variances
@@ -275,7 +285,7 @@ bool AggregateSet::Finish(const char* state, int row, RowBuffer& out, int first,
         if (s->has != 1) {
           to.SetNull(row);
         } else if (slot.physical == Physical::kString) {
-          to.strings()[row] = out.arena().Copy({s->text, static_cast<std::size_t>(s->length)});
+          to.strings()[row] = out.arena().Copy({s->text, s->length});
         } else {
           to.ints()[row] = s->i;
         }
@@ -352,6 +362,7 @@ bool AggregateSet::Finish(const char* state, int row, RowBuffer& out, int first,
 void AggregateSet::Reset() {
   texts_.Reset();
   objects_.clear();
+  objects_bytes_ = 0;
 }
 
 namespace {
@@ -405,9 +416,7 @@ void AggregateSet::Save(const char* state, std::string& out) const {
       PutText({reinterpret_cast<const char*>(o.numbers.data()), o.numbers.size() * 8}, out);
     } else if (OwnsText(slot.call, slot.physical)) {
       const ValueState* s = reinterpret_cast<const ValueState*>(at);
-      PutText(s->has == 1 ? std::string_view(s->text, static_cast<std::size_t>(s->length))
-                          : std::string_view(),
-              out);
+      PutText(s->has == 1 ? std::string_view(s->text, s->length) : std::string_view(), out);
     }
   }
 }
@@ -437,14 +446,17 @@ bool AggregateSet::Restore(std::string_view& in, char* state) {
       if (!TakeText(in, text) || text.size() % 8 != 0) return false;
       object.numbers.resize(text.size() / 8);
       if (!text.empty()) std::memcpy(object.numbers.data(), text.data(), text.size());
+      for (const std::string& s : object.distinct) objects_bytes_ += kItemBytes + s.size();
+      for (const std::string& s : object.texts) objects_bytes_ += kItemBytes + s.size();
+      objects_bytes_ += 16 * object.numbers.size();
       if (used) ObjectOf(at) = std::move(object);
     } else if (OwnsText(slot.call, slot.physical)) {
       std::string_view text;
       if (!TakeText(in, text)) return false;
       ValueState* s = reinterpret_cast<ValueState*>(at);
-      text = texts_.Copy(text);
-      s->text = text.data();
-      s->length = static_cast<int64_t>(text.size());
+      s->text = nullptr;
+      s->capacity = 0;
+      KeepText(s, text, texts_);
     }
   }
   return true;

@@ -24,6 +24,8 @@ class AggregateSet {
   bool Finish(const char* state, int row, RowBuffer& out, int first, std::string& error) const;
   // Forgets all groups' texts and objects.
   void Reset();
+  // Memory of texts and objects beside the groups' own bytes.
+  std::size_t held_bytes() const { return texts_.used_bytes() + objects_bytes_; }
   // Copies a state with all it refers to; for checkpoints.
   void Save(const char* state, std::string& out) const;
   bool Restore(std::string_view& in, char* state);
@@ -40,12 +42,14 @@ class AggregateSet {
     std::vector<std::string> texts;
     std::vector<double> numbers;
   };
+  static constexpr std::size_t kObjectBytes = sizeof(Object) + 64, kItemBytes = 64;
   Object& ObjectOf(char* state);
 
   std::vector<Slot> slots_;
   std::size_t size_ = 0;
   Arena texts_;
   std::vector<std::unique_ptr<Object>> objects_;
+  std::size_t objects_bytes_ = 0;
 };
 
 }  // namespace millstream::sql

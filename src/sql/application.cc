@@ -52,6 +52,7 @@ class Application::Impl {
   }
 
   void Build(std::string_view text, const ApplicationConfig& config) {
+    state_bytes_max_ = config.state_bytes_max;
     if (text.size() > config.text_bytes_max) {
       throw SqlError({1, 1}, "the code has " + std::to_string(text.size()) + " bytes, the limit is " +
                                  std::to_string(config.text_bytes_max));
@@ -91,9 +92,9 @@ class Application::Impl {
       Operator* head = &node;
       if (stream.watermark_column >= 0) head = AddWatermark(stream, node);
       if (writers[name] > 1) {
-        operators_.push_back(MakeMerge(stream.columns, writers[name]));
-        operators_.back()->SetOutput(head, 0);
-        merges[name] = operators_.back().get();
+        Operator* merge = Keep(MakeMerge(stream.columns, writers[name]), name, "merge");
+        merge->SetOutput(head, 0);
+        merges[name] = merge;
       } else {
         merges[name] = head;
       }
@@ -115,10 +116,30 @@ class Application::Impl {
     auto input = std::make_unique<Plan>();
     input->columns = stream.columns;
     plan->inputs.push_back(std::move(input));
-    operators_.push_back(MakeTimeSort(*plan, runtime_, stream.name));
-    operators_.back()->SetOutput(&node, 0);
+    Operator* sort = Keep(MakeTimeSort(*plan, runtime_, stream.name), stream.name, "watermark");
+    sort->SetOutput(&node, 0);
     plans_.push_back(std::move(plan));
+    return sort;
+  }
+
+  Operator* Keep(std::unique_ptr<Operator> op, const std::string& pump, std::string_view what) {
+    operators_.push_back(std::move(op));
+    labels_.push_back({pump, std::string(what), 0});
     return operators_.back().get();
+  }
+
+  // Once per batch: no operator holds more than it may.
+  base::Status CheckState() {
+    for (std::size_t i = 0; i < operators_.size() && failure_.empty(); ++i) {
+      std::size_t bytes = operators_[i]->StateBytes();
+      if (bytes <= state_bytes_max_) continue;
+      failure_ = "pump " + labels_[i].pump + ": its " + labels_[i].operation + " holds " +
+                 std::to_string(bytes) + " bytes, the limit is " +
+                 std::to_string(state_bytes_max_) +
+                 " (state_bytes_max); make the window shorter, group by fewer keys, or raise it";
+    }
+    if (failure_.empty()) return {};
+    return base::Fail(base::Code::kResourceExhausted, failure_);
   }
 
   // The operator of a plan node with all below it, reading from streams.
@@ -161,8 +182,7 @@ class Application::Impl {
         break;
       }
     }
-    Operator* raw = op.get();
-    operators_.push_back(std::move(op));
+    Operator* raw = Keep(std::move(op), pump, PlanKindName(plan.kind));
     int port = 0;
     for (const auto& input : plan.inputs) {
       if (plan.kind == Plan::Kind::kJoin && !input->streaming) {
@@ -480,6 +500,9 @@ class Application::Impl {
   std::vector<Pump> pumps_;
   std::vector<std::unique_ptr<Plan>> plans_;
   std::vector<std::unique_ptr<Operator>> operators_;
+  std::vector<StateSize> labels_;  // of operators_; their bytes are not kept up
+  std::size_t state_bytes_max_ = 0;
+  std::string failure_;  // why the application stopped
   std::vector<std::pair<Operator*, const Plan*>> constants_;
   std::function<void(const ErrorRow&)> error_sink_;
   std::unique_ptr<base::Error> parse_error_;
@@ -545,6 +568,7 @@ base::Status Application::Push(std::string_view input, const Batch& rows) {
     return base::Fail(base::Code::kNotFound, "no input: " + std::string(input));
   }
   if (rows.rows == 0) return {};
+  if (!impl_->failure_.empty()) return impl_->CheckState();
   CHECK(rows.rows <= kBatchRows);
   impl_->EmitConstants(rows.rowtime[0]);
   bool ascending = true;
@@ -570,7 +594,7 @@ base::Status Application::Push(std::string_view input, const Batch& rows) {
   StreamNode& node = *impl_->nodes_.find(input)->second;
   node.Push(0, *batch);
   node.Advance(0, t);
-  return {};
+  return impl_->CheckState();
 }
 
 base::Status Application::Advance(std::string_view input, int64_t rowtime) {
@@ -578,11 +602,12 @@ base::Status Application::Advance(std::string_view input, int64_t rowtime) {
   if (last == impl_->last_.end()) {
     return base::Fail(base::Code::kNotFound, "no input: " + std::string(input));
   }
+  if (!impl_->failure_.empty()) return impl_->CheckState();
   impl_->EmitConstants(rowtime);
   if (rowtime < last->second) return {};
   last->second = rowtime;
   impl_->nodes_.find(input)->second->Advance(0, rowtime);
-  return {};
+  return impl_->CheckState();
 }
 
 void Application::ReportInputError(std::string_view name, std::string message, int64_t rowtime,
@@ -592,7 +617,8 @@ void Application::ReportInputError(std::string_view name, std::string message, i
 }
 
 std::string Application::Save() const {
-  std::string out = "MSQL1";
+  std::string out = "MSQL2";
+  SaveInt(impl_->constants_.empty() ? 0 : 1, out);
   for (const auto& [name, last] : impl_->last_) SaveInt(last, out);
   for (const auto& op : impl_->operators_) {
     std::string state;
@@ -607,8 +633,10 @@ base::Status Application::Restore(std::string_view in) {
     return base::Fail(base::Code::kDataLoss,
                       "the saved state does not fit this application: was its text changed?");
   };
-  if (in.substr(0, 5) != "MSQL1") return bad();
+  if (in.substr(0, 5) != "MSQL2") return bad();
   in.remove_prefix(5);
+  int64_t constants = 0;
+  if (!RestoreInt(in, constants)) return bad();
   for (auto& [name, last] : impl_->last_) {
     if (!RestoreInt(in, last)) return bad();
   }
@@ -617,8 +645,18 @@ base::Status Application::Restore(std::string_view in) {
     if (!RestoreText(in, state)) return bad();
     if (!op->Restore(state) || !state.empty()) return bad();
   }
-  impl_->constants_.clear();
+  if (constants == 0) impl_->constants_.clear();
   return in.empty() ? base::Status() : bad();
+}
+
+std::vector<StateSize> Application::StateSizes() const {
+  std::vector<StateSize> sizes;
+  for (std::size_t i = 0; i < impl_->operators_.size(); ++i) {
+    StateSize size = impl_->labels_[i];
+    size.bytes = impl_->operators_[i]->StateBytes();
+    if (size.bytes > 0) sizes.push_back(std::move(size));
+  }
+  return sizes;
 }
 
 std::string Application::Explain() const {

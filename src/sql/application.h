@@ -39,6 +39,16 @@ struct ApplicationConfig {
   std::vector<InputConfig> inputs;
   std::vector<TableConfig> tables;
   std::size_t text_bytes_max = 100 * 1024;
+  // What one operator (a window, a join, a sort) may hold. Beyond it the application stops: Push and
+  // Advance answer kResourceExhausted from then on, naming the operator.
+  std::size_t state_bytes_max = std::size_t{2} << 30;
+};
+
+// The memory of one operator's state.
+struct StateSize {
+  std::string pump;
+  std::string operation;  // "aggregate", "join", ...
+  std::size_t bytes = 0;
 };
 
 // Receives the rows of one in-application stream, in the order of ROWTIME. The batch is valid during
@@ -89,6 +99,9 @@ class Application {
   std::string Save() const;
   // kDataLoss when the bytes do not fit.
   base::Status Restore(std::string_view state);
+
+  // Of every operator that keeps state.
+  std::vector<StateSize> StateSizes() const;
 
   std::string Explain() const;
 

@@ -2,12 +2,16 @@
 
 namespace millstream::sql {
 
-std::string ExplainPlan(const Plan& plan, int indent) {
-  static constexpr const char* kNames[] = {
+std::string_view PlanKindName(Plan::Kind kind) {
+  static constexpr std::string_view kNames[] = {
       "stream", "table", "values", "project", "aggregate", "stagger", "sliding window", "rank",
       "join",   "sort",  "sort within", "union all", "distinct", "table function", "limit"};
+  return kNames[static_cast<int>(kind)];
+}
+
+std::string ExplainPlan(const Plan& plan, int indent) {
   std::string out(static_cast<std::size_t>(indent) * 2, ' ');
-  out += kNames[static_cast<int>(plan.kind)];
+  out += PlanKindName(plan.kind);
   std::vector<std::string> names;
   if (!plan.inputs.empty()) {
     for (const auto& input : plan.inputs) {

@@ -26,7 +26,7 @@ class GroupTable {
   // False for the NULL key.
   bool Key(std::size_t group, std::string_view& key) const;
   void Clear();
-  std::size_t held_bytes() const { return slots_.size() * 8 + pages_.size() * kPageGroups * stride_; }
+  std::size_t held_bytes() const { return slots_.size() * 8 + pages_.size() * kPageGroups * stride_ + long_keys_.used_bytes(); }
 
  private:
   struct Slot {

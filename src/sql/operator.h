@@ -39,6 +39,8 @@ class Operator {
   // State as bytes; what Restore reads. An operator without state writes nothing.
   virtual void Save(std::string&) const {}
   virtual bool Restore(std::string_view&) { return true; }
+  // About how much memory the state takes; asked once per batch.
+  virtual std::size_t StateBytes() const { return 0; }
 
   void SetOutput(Operator* to, int port) {
     output_ = to;
@@ -83,6 +85,9 @@ std::unique_ptr<Operator> MakeTableFunction(const Plan& plan, Runtime& runtime);
 // A join; the rows of a reference table side are given, the other side is pushed.
 std::unique_ptr<Operator> MakeJoin(const Plan& plan, Runtime& runtime, const std::string& pump,
                                    std::vector<std::string> table_rows[2]);
+
+// What a row or key held in a container costs beside its own bytes.
+inline constexpr std::size_t kEntryBytes = 64;
 
 // Values packed to bytes and back: checkpoints.
 inline void SaveInt(int64_t v, std::string& out) {

@@ -161,6 +161,9 @@ class AggregateOperator final : public Operator {
     }
     return true;
   }
+  std::size_t StateBytes() const override {
+    return table_.held_bytes() + aggregates_.held_bytes();
+  }
 
  private:
   struct Key {
@@ -333,12 +336,14 @@ class StaggerOperator final : public Operator {
       if (fresh) {
         it->second.state.assign(aggregates_.size() / 8 + 1, 0);
         it->second.end = row.rowtime[0] + plan_.stagger_ms;
+        bytes_ += BytesOf(key);
         ends_.emplace(it->second.end, key);
       }
       char* state = reinterpret_cast<char*>(it->second.state.data());
       aggregates_.Update(context, &state);
     }
     EmitBound(batch.rowtime[batch.rows - 1]);
+    Compact();
   }
   void Advance(int, int64_t bound) override {
     CloseUntil(bound);
@@ -363,16 +368,37 @@ class StaggerOperator final : public Operator {
       group.end = end;
       group.state.assign(aggregates_.size() / 8 + 1, 0);
       ends_.emplace(end, std::string(key));
+      bytes_ += BytesOf(key);
       if (!aggregates_.Restore(in, reinterpret_cast<char*>(group.state.data()))) return false;
     }
     return true;
   }
+
+  std::size_t StateBytes() const override { return bytes_ + aggregates_.held_bytes(); }
 
  private:
   struct Group {
     int64_t end = 0;
     std::vector<int64_t> state;
   };
+  std::size_t BytesOf(std::string_view key) const {
+    return 2 * (kEntryBytes + key.size()) + aggregates_.size();
+  }
+  // Texts and objects of closed groups are given back when they may be half of what is held: the
+  // states of the open ones are written out and read again.
+  void Compact() {
+    if (aggregates_.held_bytes() < compact_at_) return;
+    std::string bytes;
+    for (const auto& [key, group] : groups_) {
+      aggregates_.Save(reinterpret_cast<const char*>(group.state.data()), bytes);
+    }
+    aggregates_.Reset();
+    std::string_view in = bytes;
+    for (auto& [key, group] : groups_) {
+      CHECK(aggregates_.Restore(in, reinterpret_cast<char*>(group.state.data())));
+    }
+    compact_at_ = std::max(kCompactBytes, 2 * aggregates_.held_bytes());
+  }
   void CloseUntil(int64_t t) {
     while (!ends_.empty() && ends_.begin()->first <= t) {
       int64_t end = ends_.begin()->first;
@@ -391,11 +417,15 @@ class StaggerOperator final : public Operator {
       } else {
         evaluation_.Report(end, "NUMERIC_OUT_OF_RANGE", error);
       }
+      bytes_ -= BytesOf(key);
       groups_.erase(it);
       if (out_.full()) Flush();
     }
     Flush();
-    if (groups_.empty()) aggregates_.Reset();
+    if (groups_.empty()) {
+      aggregates_.Reset();
+      compact_at_ = kCompactBytes;
+    }
   }
   void Flush() {
     if (out_.rows() > 0) Emit(out_.view());
@@ -410,6 +440,9 @@ class StaggerOperator final : public Operator {
   std::vector<std::unique_ptr<Kernel>> kernels_;
   std::unordered_map<std::string, Group> groups_;
   std::multimap<int64_t, std::string> ends_;
+  std::size_t bytes_ = 0;
+  static constexpr std::size_t kCompactBytes = std::size_t{1} << 20;
+  std::size_t compact_at_ = kCompactBytes;
 };
 
 // SELECT STREAM DISTINCT: the first of equal rows within one value of the time columns.
@@ -422,13 +455,14 @@ class DistinctOperator final : public Operator {
     std::string key;
     for (int i = 0; i < batch.rows; ++i) {
       if (batch.rowtime[i] >= end_) {
-        seen_.clear();
+        Forget();
         end_ = INT64_MAX;
         for (RowtimeFunction& f : functions_) end_ = std::min(end_, f.NextChange(batch.rowtime[i]));
       }
       key.clear();
       for (int c = 0; c < plan_.visible; ++c) AppendKey(*batch.columns[static_cast<std::size_t>(c)], i, key);
       if (!seen_.insert(key).second) continue;
+      bytes_ += kEntryBytes + key.size();
       for (std::size_t c = 0; c < batch.columns.size(); ++c) {
         out_.column(static_cast<int>(c)).CopyRow(out_.rows(), *batch.columns[c], i);
       }
@@ -440,7 +474,7 @@ class DistinctOperator final : public Operator {
   }
   void Advance(int, int64_t bound) override {
     if (bound >= end_) {
-      seen_.clear();
+      Forget();
       end_ = INT64_MIN;
     }
     EmitBound(bound);
@@ -457,15 +491,23 @@ class DistinctOperator final : public Operator {
       std::string_view s;
       if (!RestoreText(in, s)) return false;
       seen_.emplace(s);
+      bytes_ += kEntryBytes + s.size();
     }
     return true;
   }
+  std::size_t StateBytes() const override { return bytes_; }
 
  private:
+  void Forget() {
+    seen_.clear();
+    bytes_ = 0;
+  }
+
   const Plan& plan_;
   std::vector<RowtimeFunction> functions_;
   std::unordered_set<std::string> seen_;
   int64_t end_ = INT64_MIN;
+  std::size_t bytes_ = 0;
   RowBuffer out_;
 };
 

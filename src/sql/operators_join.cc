@@ -40,6 +40,7 @@ class JoinOperator final : public Operator {
     for (int i = 0; i < batch.rows; ++i) {
       Row row{batch.rowtime[i], {}, {}, false};
       AppendRow(batch, i, row.bytes);
+      bytes_ += BytesOf(row);
       side.queue.push_back(std::move(row));
     }
     Advance(port, batch.rowtime[batch.rows - 1]);
@@ -99,6 +100,7 @@ class JoinOperator final : public Operator {
           if (!RestoreInt(in, t) || !RestoreInt(in, matched) || !RestoreText(in, bytes)) return false;
           Row row{t, std::string(bytes), {}, matched != 0};
           if (queue) {
+            bytes_ += BytesOf(row);
             side.queue.push_back(std::move(row));
           } else {
             Store(s, std::move(row));
@@ -108,6 +110,7 @@ class JoinOperator final : public Operator {
     }
     return true;
   }
+  std::size_t StateBytes() const override { return bytes_; }
 
  private:
   struct Row {
@@ -128,6 +131,11 @@ class JoinOperator final : public Operator {
     std::vector<std::unique_ptr<Kernel>> keys;
     RowBuffer scratch;
   };
+
+  // A key stands in the index too, with the row's number.
+  static std::size_t BytesOf(const Row& row) {
+    return kEntryBytes + row.bytes.size() + (row.key.empty() ? 0 : kEntryBytes + 2 * row.key.size());
+  }
 
   // False: a key is NULL, which equals nothing.
   bool KeyOf(int s, const Row& row, std::string& key) {
@@ -155,6 +163,7 @@ class JoinOperator final : public Operator {
         row.key.clear();
       }
     }
+    bytes_ += BytesOf(row);
     side.rows.push_back(std::move(row));
   }
 
@@ -169,6 +178,7 @@ class JoinOperator final : public Operator {
         if (it->second.empty()) side.index.erase(it);
       }
     }
+    bytes_ -= BytesOf(row);
     side.rows.pop_front();
     ++side.first;
   }
@@ -195,6 +205,7 @@ class JoinOperator final : public Operator {
 
   void Process(int s) {
     Side &side = sides_[s], &other = sides_[1 - s];
+    bytes_ -= BytesOf(side.queue.front());
     Row row = std::move(side.queue.front());
     side.queue.pop_front();
     int64_t t = row.rowtime;
@@ -318,6 +329,7 @@ class JoinOperator final : public Operator {
   std::vector<uint64_t> candidates_;
   std::string key_;
   RowBuffer out_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace

@@ -259,6 +259,7 @@ class MergeOperator final : public Operator {
       StoredRow row;
       row.rowtime = batch.rowtime[i];
       AppendRow(batch, i, row.bytes);
+      bytes_ += row.bytes.size() + kEntryBytes;
       queue.push_back(std::move(row));
     }
     Advance(port, batch.rowtime[batch.rows - 1]);
@@ -277,6 +278,7 @@ class MergeOperator final : public Operator {
       }
       if (next == queues_.size() || queues_[next].front().rowtime > slowest) break;
       // Rows stay alive in `emitting_` until their batch is out: strings refer to them.
+      bytes_ -= queues_[next].front().bytes.size() + kEntryBytes;
       emitting_.push_back(std::move(queues_[next].front()));
       queues_[next].pop_front();
       ReadRow(emitting_.back().bytes, out_, out_.rows(), 0, columns_);
@@ -305,11 +307,14 @@ class MergeOperator final : public Operator {
         std::string_view bytes;
         if (!RestoreInt(in, row.rowtime) || !RestoreText(in, bytes)) return false;
         row.bytes = std::string(bytes);
+        bytes_ += row.bytes.size() + kEntryBytes;
         queues_[q].push_back(std::move(row));
       }
     }
     return true;
   }
+
+  std::size_t StateBytes() const override { return bytes_; }
 
  private:
   void Flush() {
@@ -322,6 +327,7 @@ class MergeOperator final : public Operator {
   std::deque<StoredRow> emitting_;
   RowBuffer out_;
   int columns_;
+  std::size_t bytes_ = 0;
 };
 
 class LimitOperator final : public Operator {

@@ -45,6 +45,7 @@ class SortOperator final : public Operator {
       StoredRow row;
       row.rowtime = batch.rowtime[i];
       AppendRow(batch, i, row.bytes);
+      bytes_ += row.bytes.size() + kEntryBytes;
       rows_.push_back(std::move(row));
     }
     Advance(0, batch.rowtime[batch.rows - 1]);
@@ -69,10 +70,12 @@ class SortOperator final : public Operator {
       std::string_view bytes;
       if (!RestoreInt(in, r.rowtime) || !RestoreText(in, bytes)) return false;
       r.bytes = std::string(bytes);
+      bytes_ += r.bytes.size() + kEntryBytes;
       rows_.push_back(std::move(r));
     }
     return true;
   }
+  std::size_t StateBytes() const override { return bytes_; }
 
  private:
   void Flush() {
@@ -101,6 +104,7 @@ class SortOperator final : public Operator {
       out_.Clear();
     }
     rows_.clear();
+    bytes_ = 0;
   }
 
   const Plan& plan_;
@@ -110,6 +114,7 @@ class SortOperator final : public Operator {
   RowBuffer a_, out_;
   Batch visible_;
   std::vector<StoredRow> rows_;
+  std::size_t bytes_ = 0;
   int64_t end_ = 0;
 };
 
@@ -138,6 +143,7 @@ class TimeSortOperator final : public Operator {
       }
       std::string bytes;
       AppendRow(batch, i, bytes);
+      bytes_ += bytes.size() + kEntryBytes;
       rows_.emplace(t, std::move(bytes));
       if (t > high_) {
         high_ = t;
@@ -170,16 +176,19 @@ class TimeSortOperator final : public Operator {
       int64_t t = 0;
       std::string_view bytes;
       if (!RestoreInt(in, t) || !RestoreText(in, bytes)) return false;
+      bytes_ += bytes.size() + kEntryBytes;
       rows_.emplace(t, std::string(bytes));
     }
     return true;
   }
+  std::size_t StateBytes() const override { return bytes_; }
 
  private:
   void Release() {
     while (!rows_.empty() && rows_.begin()->first <= high_ - plan_.within_ms) Take();
   }
   void Take() {
+    bytes_ -= rows_.begin()->second.size() + kEntryBytes;
     emitting_.push_back(rows_.extract(rows_.begin()));
     ReadRow(emitting_.back().mapped(), out_, out_.rows(), 0, input_columns_);
     out_.Commit(emitting_.back().key());
@@ -205,6 +214,7 @@ class TimeSortOperator final : public Operator {
   std::multimap<int64_t, std::string> rows_;
   std::vector<std::multimap<int64_t, std::string>::node_type> emitting_;
   int64_t high_ = INT64_MIN;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace

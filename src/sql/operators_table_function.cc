@@ -174,6 +174,21 @@ class ForestOperator final : public Operator {
     EmitBound(batch.rowtime[batch.rows - 1]);
   }
   void Advance(int, int64_t bound) override { EmitBound(bound); }
+  void Save(std::string& out) const override {
+    SaveInt(rows_, out);
+    SaveText({reinterpret_cast<const char*>(point_.data()), point_.size() * sizeof(float)}, out);
+    forest_->Save(out);
+  }
+  bool Restore(std::string_view& in) override {
+    std::string_view point;
+    if (!RestoreInt(in, rows_) || !RestoreText(in, point) ||
+        point.size() != point_.size() * sizeof(float)) {
+      return false;
+    }
+    std::memcpy(point_.data(), point.data(), point.size());
+    return forest_->Restore(in);
+  }
+  std::size_t StateBytes() const override { return forest_->held_bytes(); }
 
  private:
   std::string Explain() const {

@@ -22,9 +22,11 @@ struct Ring {
   int64_t* At(uint64_t position, std::size_t stride) {
     return words.data() + (position & mask) * stride;
   }
-  int64_t* Push(std::size_t stride) {
+  // `held` grows by the bytes that the ring grows by.
+  int64_t* Push(std::size_t stride, std::size_t& held) {
     if (words.empty() || size() == mask + 1) {
       uint64_t capacity = words.empty() ? 4 : (mask + 1) * 2;
+      held += (capacity - (words.empty() ? 0 : mask + 1)) * stride * 8;
       std::vector<int64_t> bigger(capacity * stride);
       for (uint64_t p = head; p < tail; ++p) {
         std::copy_n(At(p, stride), stride, bigger.data() + (p & (capacity - 1)) * stride);
@@ -110,6 +112,7 @@ class WindowState {
       if (it == partitions_.end()) {
         it = partitions_.try_emplace(key_).first;
         it->second.running.resize(calls_.size());
+        held_ += PartitionBytes(key_.size());
       }
       Partition& partition = it->second;
       Append(partition, i, batch.rowtime[i]);
@@ -124,6 +127,8 @@ class WindowState {
       processed_ = 0;
     }
   }
+
+  std::size_t held_bytes() const { return held_; }
 
   void Save(std::string& out) {
     SaveInt(static_cast<int64_t>(partitions_.size()), out);
@@ -167,9 +172,10 @@ class WindowState {
       }
       Partition& p = partitions_[std::string(key)];
       p.running.resize(calls_.size());
+      held_ += PartitionBytes(key.size());
       p.ring.head = p.ring.tail = static_cast<uint64_t>(head);
       while (p.ring.tail < static_cast<uint64_t>(tail)) {
-        int64_t* row = p.ring.Push(stride_);
+        int64_t* row = p.ring.Push(stride_, held_);
         std::fill_n(row, stride_, 0);
         for (std::size_t w = 0; w < stride_; ++w) {
           if (w >= 2 && physical_[w - 2] == Physical::kString && (row[1] >> (w - 2) & 1) != 0) {
@@ -178,7 +184,7 @@ class WindowState {
               row[1] = 0;
               return false;
             }
-            row[w] = reinterpret_cast<int64_t>(new std::string(text));
+            row[w] = NewText(text);
           } else if (!RestoreInt(in, row[w])) {
             row[1] = 0;
             return false;
@@ -213,11 +219,20 @@ class WindowState {
   }
 
  private:
+  std::size_t PartitionBytes(std::size_t key) const {
+    return kEntryBytes + key + sizeof(Partition) + calls_.size() * sizeof(Running);
+  }
   bool Valid(const int64_t* row, std::size_t c) const { return (row[1] >> c & 1) != 0; }
+  int64_t NewText(std::string_view text) {
+    held_ += sizeof(std::string) + (text.size() > 15 ? text.size() : 0);
+    return reinterpret_cast<int64_t>(new std::string(text));
+  }
   void FreeTexts(int64_t* row) {
     for (std::size_t c = 0; c < calls_.size(); ++c) {
       if (physical_[c] == Physical::kString && Valid(row, c)) {
-        delete reinterpret_cast<std::string*>(row[2 + c]);
+        auto* text = reinterpret_cast<std::string*>(row[2 + c]);
+        held_ -= sizeof(std::string) + (text->size() > 15 ? text->size() : 0);
+        delete text;
       }
     }
   }
@@ -231,7 +246,7 @@ class WindowState {
   }
 
   void Append(Partition& p, int i, int64_t t) {
-    int64_t* row = p.ring.Push(stride_);
+    int64_t* row = p.ring.Push(stride_, held_);
     uint64_t position = p.ring.tail - 1;
     row[0] = t;
     row[1] = 0;
@@ -248,9 +263,7 @@ class WindowState {
         continue;
       }
       row[1] |= int64_t{1} << c;
-      int64_t word = physical_[c] == Physical::kString
-                         ? reinterpret_cast<int64_t>(new std::string(v->strings()[i]))
-                         : v->ints()[i];
+      int64_t word = physical_[c] == Physical::kString ? NewText(v->strings()[i]) : v->ints()[i];
       row[2 + c] = word;
       switch (kind) {
         case AKind::kMin:
@@ -484,6 +497,7 @@ class WindowState {
       bool dead = ring.size() == 0 || ring.At(ring.tail - 1, stride_)[0] < t - plan_.preceding;
       if (dead) {
         for (uint64_t i = ring.head; i < ring.tail; ++i) FreeTexts(ring.At(i, stride_));
+        held_ -= PartitionBytes(it->first.size()) + ring.words.size() * 8;
         it = partitions_.erase(it);
       } else {
         ++it;
@@ -499,7 +513,7 @@ class WindowState {
   std::vector<const Vector*> key_values_, values_, fallback_values_;
   std::unordered_map<std::string, Partition> partitions_;
   std::string key_;
-  std::size_t stride_ = 0, processed_ = 0;
+  std::size_t stride_ = 0, processed_ = 0, held_ = 0;
   int64_t lag_ = 0;
   bool trims_ = true;
 };
@@ -549,6 +563,11 @@ class WindowOperator final : public Operator {
     }
     return true;
   }
+  std::size_t StateBytes() const override {
+    std::size_t sum = 0;
+    for (const auto& state : states_) sum += state->held_bytes();
+    return sum;
+  }
 
  private:
   Evaluation evaluation_;
@@ -575,6 +594,48 @@ class RankOperator final : public Operator {
     }
   }
   void Push(int, const Batch& batch) override {
+    Take(batch);
+    EmitBound(batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int, int64_t bound) override {
+    if (!rows_.empty() && rows_.back().rowtime < bound) Flush();
+    EmitBound(rows_.empty() ? bound : rows_.back().rowtime);
+  }
+  void Save(std::string& out) const override {
+    SaveInt(static_cast<int64_t>(rows_.size()), out);
+    for (const StoredRow& row : rows_) {
+      SaveInt(row.rowtime, out);
+      SaveText(row.bytes, out);
+    }
+  }
+  bool Restore(std::string_view& in) override {
+    int64_t n = 0;
+    if (!RestoreInt(in, n)) return false;
+    int columns = static_cast<int>(plan_.inputs[0]->columns.size());
+    RowBuffer one(PhysicalColumns(plan_.inputs[0]->columns));
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t rowtime = 0;
+      std::string_view bytes;
+      if (!RestoreInt(in, rowtime) || !RestoreText(in, bytes)) return false;
+      one.Clear();
+      ReadRow(bytes, one, 0, 0, columns);
+      one.Commit(rowtime);
+      Take(one.view());
+    }
+    return true;
+  }
+  std::size_t StateBytes() const override { return bytes_; }
+
+ private:
+  struct Ranking {
+    std::vector<std::unique_ptr<Kernel>> partition, order;
+    std::vector<Type> types;
+    std::vector<bool> descending;
+    AKind kind;
+    std::vector<std::string> parts;
+    std::vector<std::vector<Value>> values;
+  };
+  void Take(const Batch& batch) {
     EvalContext& context = evaluation_.Begin(batch);
     std::vector<std::vector<std::string>> parts(rankings_.size());
     std::vector<std::vector<std::vector<Value>>> orders(rankings_.size());
@@ -598,28 +659,17 @@ class RankOperator final : public Operator {
       StoredRow row;
       row.rowtime = batch.rowtime[i];
       AppendRow(batch, i, row.bytes);
+      bytes_ += row.bytes.size() + kEntryBytes;
       rows_.push_back(std::move(row));
       for (std::size_t k = 0; k < rankings_.size(); ++k) {
-        rankings_[k].parts.push_back(std::move(parts[k][static_cast<std::size_t>(i)]));
-        rankings_[k].values.push_back(std::move(orders[k][static_cast<std::size_t>(i)]));
+        auto& part = parts[k][static_cast<std::size_t>(i)];
+        auto& values = orders[k][static_cast<std::size_t>(i)];
+        bytes_ += part.size() + kEntryBytes + values.size() * sizeof(Value);
+        rankings_[k].parts.push_back(std::move(part));
+        rankings_[k].values.push_back(std::move(values));
       }
     }
-    EmitBound(batch.rowtime[batch.rows - 1]);
   }
-  void Advance(int, int64_t bound) override {
-    if (!rows_.empty() && rows_.back().rowtime < bound) Flush();
-    EmitBound(rows_.empty() ? bound : rows_.back().rowtime);
-  }
-
- private:
-  struct Ranking {
-    std::vector<std::unique_ptr<Kernel>> partition, order;
-    std::vector<Type> types;
-    std::vector<bool> descending;
-    AKind kind;
-    std::vector<std::string> parts;
-    std::vector<std::vector<Value>> values;
-  };
   static int CompareRows(const Ranking& r, std::size_t a, std::size_t b) {
     for (std::size_t o = 0; o < r.values[a].size(); ++o) {
       const Value &x = r.values[a][o], &y = r.values[b][o];
@@ -680,6 +730,7 @@ class RankOperator final : public Operator {
       }
     }
     rows_.clear();
+    bytes_ = 0;
   }
 
   const Plan& plan_;
@@ -687,6 +738,7 @@ class RankOperator final : public Operator {
   RowBuffer out_;
   std::vector<Ranking> rankings_;
   std::vector<StoredRow> rows_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace

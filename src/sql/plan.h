@@ -108,6 +108,7 @@ struct TableInfo {
   std::vector<PlanColumn> columns;
 };
 
+std::string_view PlanKindName(Plan::Kind kind);
 std::string ExplainPlan(const Plan& plan, int indent = 0);
 
 }  // namespace millstream::sql

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 
 namespace millstream::sql {
 
@@ -50,6 +51,27 @@ class RandomCutForest::Tree {
     return ScoreAt(root_, x, 0, attribution).value;
   }
 
+  void Save(std::string& out) const {
+    Put(random_, out);
+    Put(root_, out);
+    PutAll(nodes_, out);
+    PutAll(boxes_, out);
+    PutAll(points_, out);
+    PutAll(free_inner_, out);
+    PutAll(free_leaf_, out);
+    PutAll(heap_, out);
+  }
+  bool Restore(std::string_view& in) {
+    return Take(in, random_) && Take(in, root_) && TakeAll(in, nodes_, nodes_.size()) &&
+           TakeAll(in, boxes_, boxes_.size()) && TakeAll(in, points_, points_.size()) &&
+           TakeAll(in, free_inner_, nodes_.size()) && TakeAll(in, free_leaf_, nodes_.size()) &&
+           TakeAll(in, heap_, nodes_.size()) && root_ < static_cast<int>(nodes_.size());
+  }
+  std::size_t held_bytes() const {
+    return nodes_.size() * sizeof(Node) + (boxes_.size() + points_.size()) * sizeof(float) +
+           nodes_.size() * 16;
+  }
+
  private:
   struct Node {
     int parent = -1;
@@ -62,6 +84,32 @@ class RandomCutForest::Tree {
     double value;
     bool same;  // the point lies within every box so far up: nothing above can separate it
   };
+
+  template <typename T>
+  static void Put(const T& value, std::string& out) {
+    out.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+  template <typename T>
+  static void PutAll(const std::vector<T>& values, std::string& out) {
+    Put(static_cast<uint64_t>(values.size()), out);
+    out.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+  }
+  template <typename T>
+  static bool Take(std::string_view& in, T& value) {
+    if (in.size() < sizeof value) return false;
+    std::memcpy(&value, in.data(), sizeof value);
+    in.remove_prefix(sizeof value);
+    return true;
+  }
+  template <typename T>
+  static bool TakeAll(std::string_view& in, std::vector<T>& values, std::size_t most) {
+    uint64_t n = 0;
+    if (!Take(in, n) || n > most || in.size() < n * sizeof(T)) return false;
+    values.resize(n);
+    if (n > 0) std::memcpy(static_cast<void*>(values.data()), in.data(), n * sizeof(T));
+    in.remove_prefix(n * sizeof(T));
+    return true;
+  }
 
   bool IsLeaf(int n) const { return n >= leaf_base_; }
   const float* Point(int leaf) const {
@@ -296,6 +344,27 @@ void RandomCutForest::Update(const float* point) {
   }
   for (auto& tree : trees_) tree->Offer(point, seen_);
   ++seen_;
+}
+
+void RandomCutForest::Save(std::string& out) const {
+  out.append(reinterpret_cast<const char*>(&seen_), sizeof seen_);
+  for (const auto& tree : trees_) tree->Save(out);
+}
+
+bool RandomCutForest::Restore(std::string_view& in) {
+  if (in.size() < sizeof seen_) return false;
+  std::memcpy(&seen_, in.data(), sizeof seen_);
+  in.remove_prefix(sizeof seen_);
+  for (const auto& tree : trees_) {
+    if (!tree->Restore(in)) return false;
+  }
+  return true;
+}
+
+std::size_t RandomCutForest::held_bytes() const {
+  std::size_t sum = 0;
+  for (const auto& tree : trees_) sum += tree->held_bytes();
+  return sum;
 }
 
 }  // namespace millstream::sql

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace millstream::sql {
@@ -27,6 +29,11 @@ class RandomCutForest {
   // per dimension the part of the score that comes from being too high and too low.
   double Score(const float* point, std::vector<double>* attribution) const;
   void Update(const float* point);
+
+  // All trees with their samples; Restore reads what a forest of the same options wrote.
+  void Save(std::string& out) const;
+  bool Restore(std::string_view& in);
+  std::size_t held_bytes() const;
 
  private:
   class Tree;

@@ -60,7 +60,7 @@ Value Parsed(const std::string& text, const Type& type) {
 
 class TestRun {
  public:
-  explicit TestRun(std::string_view text) {
+  TestRun(std::string_view text, bool restarts) : restarts_(restarts) {
     while (!text.empty()) {
       std::size_t end = text.find('\n');
       lines_.emplace_back(text.substr(0, end));
@@ -137,20 +137,32 @@ class TestRun {
       failure_.clear();
     } else if (verb == "row") {
       Row(rest);
+    } else if (verb == "repeat") {  // one row many times, or until the application stops
+      std::size_t space = rest.find(' ');
+      int times = std::stoi(std::string(rest.substr(0, space)));
+      if (rest.substr(space + 1, 4) != "row ") return Fail("write: repeat n row ...");
+      bool restarts = restarts_;
+      for (int i = 0; i < times && stopped_.empty(); ++i) {
+        restarts_ = restarts && i % 100 == 0;
+        Row(Trim(rest.substr(space + 5)));
+      }
+      restarts_ = restarts;
     } else if (verb == "bound" || verb == "finish") {
       std::size_t space = rest.find(' ');
       std::string name(rest.substr(0, space));
       int64_t t = verb == "finish" ? INT64_MAX : Time(Trim(rest.substr(space + 1)));
       if (!app_) return Fail("no application");
-      auto status = app_->Advance(name, t);
-      if (!status) Fail(status.error().message());
+      Answer(app_->Advance(name, t));
     } else if (verb == "restart") {
       if (!app_) return Fail("no application");
-      std::string state = app_->Save();
-      auto app = Application::Create(code_, config_, clock_);
-      Take(std::move(app));
-      auto status = app_->Restore(state);
-      if (!status) Fail(status.error().message());
+      Restart();
+    } else if (verb == "limit") {
+      config_.state_bytes_max = static_cast<std::size_t>(std::stoull(std::string(rest)));
+    } else if (verb == "stops") {
+      if (stopped_.find(rest) == std::string::npos || stopped_.empty()) {
+        Fail("expected to stop with '" + std::string(rest) + "' but got '" + stopped_ + "'");
+      }
+      stopped_.clear();
     } else if (verb == "expect") {
       std::vector<std::string> wanted;
       while (at_ < lines_.size() && !Trim(lines_[at_]).empty()) {
@@ -167,6 +179,29 @@ class TestRun {
     } else {
       Fail("unknown word " + std::string(verb));
     }
+  }
+
+  void Restart() {
+    std::string state = app_->Save();
+    auto app = Application::Create(code_, config_, clock_);
+    Take(std::move(app));
+    auto status = app_->Restore(state);
+    if (!status) return Fail(status.error().message());
+    if (app_->Save() != state && app_->Save().size() != state.size()) {
+      Fail("the restored state is not the saved one");
+    }
+  }
+
+  // An application that stops must be expected to: the next line is "stops ...".
+  void Answer(base::Status status) {
+    if (!status) {
+      stopped_ = status.error().message();
+      std::size_t next = at_;
+      while (next < lines_.size() && Trim(lines_[next]).empty()) ++next;
+      if (next >= lines_.size() || lines_[next].substr(0, 5) != "stops") Fail(stopped_);
+      return;
+    }
+    if (restarts_) Restart();
   }
 
   void Take(base::Result<std::unique_ptr<Application>> app) {
@@ -219,8 +254,7 @@ class TestRun {
       buffer.column(static_cast<int>(c)).SetValue(0, value, buffer.arena());
     }
     buffer.Commit(t);
-    auto status = app_->Push(name, buffer.view());
-    if (!status) Fail(status.error().message());
+    Answer(app_->Push(name, buffer.view()));
   }
 
   void Compare(const std::string& name, const std::vector<std::string>& wanted) {
@@ -268,13 +302,17 @@ class TestRun {
   std::vector<std::string> problems_;
   ApplicationConfig config_;
   base::ManualClock clock_{1'767'225'600'000};
-  std::string code_, failure_;
+  std::string code_, failure_, stopped_;
+  bool restarts_;
   std::unique_ptr<Application> app_;
   std::map<std::string, std::vector<std::string>> rows_;
 };
 
 }  // namespace
 
-std::vector<std::string> RunTestFile(std::string_view text) { return TestRun(text).Run(); }
+std::vector<std::string> RunTestFile(std::string_view text) { return TestRun(text, false).Run(); }
+std::vector<std::string> RunTestFileWithRestarts(std::string_view text) {
+  return TestRun(text, true).Run();
+}
 
 }  // namespace millstream::sql

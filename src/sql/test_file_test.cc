@@ -22,6 +22,16 @@ TEST_P(SqlTestFile, BehavesAsWritten) {
   }
 }
 
+TEST_P(SqlTestFile, BehavesTheSameWithARestartBehindEveryRow) {
+  std::ifstream file(std::string(MILLSTREAM_SOURCE_DIR) + "/tests/sql/" + GetParam());
+  ASSERT_TRUE(file.good());
+  std::stringstream text;
+  text << file.rdbuf();
+  for (const std::string& problem : RunTestFileWithRestarts(text.str())) {
+    ADD_FAILURE() << GetParam() << " " << problem;
+  }
+}
+
 std::vector<std::string> Files() {
   std::vector<std::string> names;
   for (const auto& entry :
