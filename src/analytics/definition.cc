@@ -78,6 +78,23 @@ std::string_view ResourceName(std::string_view resource) {
   return slash == std::string_view::npos ? name : name.substr(slash + 1);
 }
 
+streams::StreamKey StreamKeyOf(const ApplicationKey& application, std::string_view resource) {
+  streams::StreamKey key{application.account, application.region,
+                         std::string(ResourceName(resource))};
+  if (!resource.starts_with("arn:")) return key;
+  // arn:partition:kinesis:region:account:stream/name
+  std::vector<std::string_view> parts;
+  for (std::string_view rest = resource; parts.size() < 5;) {
+    std::size_t colon = rest.find(':');
+    if (colon == std::string_view::npos) return key;
+    parts.push_back(rest.substr(0, colon));
+    rest.remove_prefix(colon + 1);
+  }
+  key.region = parts[3];
+  key.account = parts[4];
+  return key;
+}
+
 std::string MakeId(int64_t version, std::size_t number) {
   return fmt::format("{}.{}", version, number);
 }

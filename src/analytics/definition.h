@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "sql/application.h"
 #include "sql/input_schema.h"
+#include "streams/stream_key.h"
 
 // What a SQL application is made of: plain values, the same whether they came through an API, a
 // configuration file or a document (document.h). Nothing here runs.
@@ -116,6 +117,8 @@ bool IsErrorStream(std::string_view name);  // in any case
 std::vector<std::string> InAppStreamNames(const Input& input);
 // The name of a resource, which is an ARN or that name: "orders" of "arn:...:stream/orders".
 std::string_view ResourceName(std::string_view resource);
+// The stream that a resource names, seen from an application's account and region.
+streams::StreamKey StreamKeyOf(const ApplicationKey& application, std::string_view resource);
 // "1.1": the first of its kind that version 1 brought.
 std::string MakeId(int64_t version, std::size_t number);
 
