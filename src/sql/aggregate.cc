@@ -69,6 +69,12 @@ T* At(char* state, std::size_t offset) {
   return reinterpret_cast<T*>(state + offset);
 }
 
+bool OwnsObject(const AggregateCall& call) {
+  return (call.distinct && call.kind != AKind::kMin && call.kind != AKind::kMax) ||
+         call.kind == AKind::kListagg || call.kind == AKind::kPercentileCont ||
+         call.kind == AKind::kPercentileDisc;
+}
+
 void AppendBytes(const Vector& v, int i, std::string& out) {
   if (v.physical() == Physical::kString) {
     out.append(v.strings()[i]);
@@ -213,6 +219,85 @@ void AggregateSet::Update(EvalContext& context, char* const* states) {
           s->m2 += delta * (v.doubles()[i] - s->mean);
         }
         break;
+    }
+  }
+}
+
+void AggregateSet::Merge(const AggregateSet& from, const char* from_state, char* state) {
+  for (std::size_t k = 0; k < slots_.size(); ++k) {
+    Slot& slot = slots_[k];
+    char* to = state + slot.offset;
+    const char* at = from_state + slot.offset;
+    int64_t number = *reinterpret_cast<const int64_t*>(at);
+    if (OwnsObject(slot.call)) {
+      if (number == 0) continue;
+      const Object& theirs = *from.objects_[static_cast<std::size_t>(number - 1)];
+      Object& ours = ObjectOf(to);
+      for (const std::string& s : theirs.distinct) {
+        if (ours.distinct.insert(s).second) objects_bytes_ += kItemBytes + s.size();
+      }
+      for (const std::string& s : theirs.texts) objects_bytes_ += kItemBytes + s.size();
+      ours.texts.insert(ours.texts.end(), theirs.texts.begin(), theirs.texts.end());
+      objects_bytes_ += 16 * theirs.numbers.size();
+      ours.numbers.insert(ours.numbers.end(), theirs.numbers.begin(), theirs.numbers.end());
+      continue;
+    }
+    switch (slot.call.kind) {
+      case AKind::kCountRows:
+      case AKind::kCount: *reinterpret_cast<int64_t*>(to) += number; break;
+      case AKind::kAny:
+      case AKind::kEvery: *reinterpret_cast<int64_t*>(to) |= number; break;
+      case AKind::kSum:
+      case AKind::kAvg: {
+        const SumState* x = reinterpret_cast<const SumState*>(at);
+        SumState* s = reinterpret_cast<SumState*>(to);
+        s->count += x->count;
+        if (slot.physical == Physical::kDouble) {
+          s->d += x->d;
+        } else {
+          s->overflow |= x->overflow;
+          s->overflow |= __builtin_add_overflow(s->i, x->i, &s->i);
+        }
+        break;
+      }
+      case AKind::kMin:
+      case AKind::kMax:
+      case AKind::kFirst:
+      case AKind::kLast: {
+        const ValueState* x = reinterpret_cast<const ValueState*>(at);
+        ValueState* s = reinterpret_cast<ValueState*>(to);
+        if (x->has == 0) break;
+        bool take = s->has == 0 || slot.call.kind == AKind::kLast;
+        if (!take && slot.call.kind != AKind::kFirst) {
+          bool less = slot.physical == Physical::kInt      ? x->i < s->i
+                      : slot.physical == Physical::kDouble ? x->d < s->d
+                                                           : std::string_view(x->text, x->length) <
+                                                                 std::string_view(s->text, s->length);
+          bool same = slot.physical == Physical::kInt      ? x->i == s->i
+                      : slot.physical == Physical::kDouble ? x->d == s->d
+                                                           : false;
+          take = !same && less == (slot.call.kind == AKind::kMin);
+        }
+        if (!take) break;
+        s->has = x->has;
+        if (slot.physical == Physical::kString) {
+          if (x->has == 1) KeepText(s, {x->text, x->length}, texts_);
+        } else {
+          s->i = x->i;
+        }
+        break;
+      }
+      default: {  // variances, by Chan's formula
+        const MomentState* x = reinterpret_cast<const MomentState*>(at);
+        MomentState* s = reinterpret_cast<MomentState*>(to);
+        if (x->count == 0) break;
+        double a = static_cast<double>(s->count), b = static_cast<double>(x->count);
+        double delta = x->mean - s->mean;
+        s->mean += delta * b / (a + b);
+        s->m2 += x->m2 + delta * delta * a * b / (a + b);
+        s->count += x->count;
+        break;
+      }
     }
   }
 }
@@ -389,11 +474,6 @@ bool TakeCount(std::string_view& in, uint64_t& n) {
 }
 void PutCount(uint64_t n, std::string& out) { out.append(reinterpret_cast<const char*>(&n), 8); }
 
-bool OwnsObject(const AggregateCall& call) {
-  return (call.distinct && call.kind != AKind::kMin && call.kind != AKind::kMax) ||
-         call.kind == AKind::kListagg || call.kind == AKind::kPercentileCont ||
-         call.kind == AKind::kPercentileDisc;
-}
 bool OwnsText(const AggregateCall& call, Physical physical) {
   return physical == Physical::kString &&
          (call.kind == AKind::kMin || call.kind == AKind::kMax || call.kind == AKind::kFirst ||

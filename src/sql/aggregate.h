@@ -19,6 +19,9 @@ class AggregateSet {
   std::size_t size() const { return size_; }
   // Adds rows: states[i] is the group of row i.
   void Update(EvalContext& context, char* const* states);
+  // Adds another set's group to one of ours; both sets are of the same calls. What `from` saw comes
+  // behind what we saw.
+  void Merge(const AggregateSet& from, const char* from_state, char* state);
   // Writes the results of one group to row `row` of out columns from `first`. False, with a message,
   // when a sum does not fit its type.
   bool Finish(const char* state, int row, RowBuffer& out, int first, std::string& error) const;

@@ -172,6 +172,14 @@ class Application::Impl {
       case Plan::Kind::kDistinct: op = MakeDistinct(plan, runtime_); break;
       case Plan::Kind::kTableFunction: op = MakeTableFunction(plan, runtime_); break;
       case Plan::Kind::kLimit: op = MakeLimit(plan); break;
+      case Plan::Kind::kWindowing:
+        if (plan.windowing.kind == WindowingPlan::Kind::kSession) {
+          throw SqlError(plan.at, "a session is known when it ends; write GROUP BY window_start, "
+                                  "window_end and the keys of PARTITION BY");
+        }
+        op = MakeWindowing(plan);
+        break;
+      case Plan::Kind::kWindowAggregate: op = MakeWindowAggregate(plan, runtime_, pump); break;
       case Plan::Kind::kJoin: {
         std::vector<std::string> rows[2];
         for (int s = 0; s < 2; ++s) {
@@ -454,6 +462,9 @@ class Application::Impl {
         }
         stream.watermark_delay_ms = delay.i;
       }
+      // Rows come out of the watermark in the order of this column, which is their ROWTIME.
+      stream.columns[static_cast<std::size_t>(stream.watermark_column)].rowtime_function =
+          MakeRowtime();
     }
     if (existing == catalog_.streams.end()) order_.push_back(name);
     catalog_.streams[name] = std::move(stream);

@@ -69,6 +69,8 @@ struct Expression {
     kPeriod,    // text is OVERLAPS, "STRICTLY CONTAINS", ...; two arguments
     kCursor,    // CURSOR(query)
     kInterval,  // (a - b) qualifier: arguments[0], type
+    kTable,     // TABLE s PARTITION BY k: query; arguments are the keys
+    kDescriptor,  // DESCRIPTOR(ts): path
   };
   Kind kind = Kind::kLiteral;
   Position at;

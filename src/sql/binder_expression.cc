@@ -477,6 +477,8 @@ ExprPtr Binder::Bind(const ast::Expression& e) {
     case EKind::kSubquery:
       throw SqlError(e.at, "a query inside an expression is not supported; join with it instead",
                      base::Code::kNotSupported);
+    case EKind::kTable:
+    case EKind::kDescriptor:
     case EKind::kCursor:
       throw SqlError(e.at, "CURSOR is an argument of table functions: TABLE(f(CURSOR(SELECT ...)))");
   }

@@ -72,11 +72,13 @@ class Binder {
   };
 
   std::unique_ptr<Plan> Select(const ast::Query& query);
+  void GroupWindows(const ast::Query& query, Plan& group, std::unique_ptr<Plan>& input);
   std::unique_ptr<Plan> SetOperation(const ast::Query& query);
   std::unique_ptr<Plan> Values(const ast::Query& query);
   From BindFrom(const ast::TableReference& table);
   From Join(const ast::TableReference& table);
   From TableFunction(const ast::TableReference& table);
+  From Windowing(const ast::TableReference& table);
   From Wrap(std::unique_ptr<Plan> plan, const ast::TableReference& table, std::string alias);
   JoinSide SideOf(const ast::TableReference& table, const Plan& plan, ast::JoinKind kind);
   const ast::WindowSpecification& Resolve(const ast::WindowSpecification& window);

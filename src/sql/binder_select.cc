@@ -162,7 +162,15 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
       group->keys.push_back(key);
       group->columns.push_back(column);
     }
-    if (query.stagger) {
+    bool windows_of_function =
+        !query.stagger &&
+        (plan->kind == Plan::Kind::kWindowing ||
+         (plan->kind == Plan::Kind::kProject && !plan->inputs.empty() && query.where &&
+          plan->inputs[0]->kind == Plan::Kind::kWindowing));
+    if (windows_of_function) {
+      group->time_keys.clear();
+      GroupWindows(query, *group, plan);
+    } else if (query.stagger) {
       ExprPtr range = Bind(*query.stagger->range);
       if (range->type.kind != Kind::kInterval || !IsConstant(*range)) {
         throw SqlError(query.stagger->at, "STAGGER needs RANGE INTERVAL 'n' unit");

@@ -8,6 +8,7 @@ namespace millstream::sql::internal {
 
 Binder::From Binder::TableFunction(const ast::TableReference& table) {
   const ast::Expression& call = *table.function;
+  if (!call.arguments.empty() && call.arguments[0]->kind == EKind::kTable) return Windowing(table);
   auto plan = std::make_unique<Plan>();
   plan->kind = Plan::Kind::kTableFunction;
   plan->at = call.at;

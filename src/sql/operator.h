@@ -74,6 +74,9 @@ inline std::vector<Physical> PhysicalColumns(const std::vector<PlanColumn>& colu
 std::unique_ptr<Operator> MakeProject(const Plan& plan, Runtime& runtime, const std::string& pump);
 std::unique_ptr<Operator> MakeAggregate(const Plan& plan, Runtime& runtime, const std::string& pump);
 std::unique_ptr<Operator> MakeStagger(const Plan& plan, Runtime& runtime, const std::string& pump);
+std::unique_ptr<Operator> MakeWindowing(const Plan& plan);
+std::unique_ptr<Operator> MakeWindowAggregate(const Plan& plan, Runtime& runtime,
+                                              const std::string& pump);
 std::unique_ptr<Operator> MakeWindow(const Plan& plan, Runtime& runtime, const std::string& pump);
 std::unique_ptr<Operator> MakeRank(const Plan& plan, Runtime& runtime, const std::string& pump);
 std::unique_ptr<Operator> MakeSort(const Plan& plan, Runtime& runtime, const std::string& pump);
@@ -103,11 +106,31 @@ inline bool RestoreInt(std::string_view& in, int64_t& v) {
   in.remove_prefix(sizeof v);
   return true;
 }
+inline void SaveValue(const Value& v, std::string& out) {
+  SaveInt(v.null ? 1 : 0, out);
+  SaveInt(v.i, out);
+  SaveText({reinterpret_cast<const char*>(&v.d), sizeof v.d}, out);
+  SaveText(v.s, out);
+}
 inline bool RestoreText(std::string_view& in, std::string_view& text) {
   int64_t size = 0;
   if (!RestoreInt(in, size) || size < 0 || static_cast<uint64_t>(size) > in.size()) return false;
   text = in.substr(0, static_cast<std::size_t>(size));
   in.remove_prefix(static_cast<std::size_t>(size));
+  return true;
+}
+
+inline bool RestoreValue(std::string_view& in, const Type& type, Value& v) {
+  int64_t null = 0;
+  std::string_view d, s;
+  if (!RestoreInt(in, null) || !RestoreInt(in, v.i) || !RestoreText(in, d) ||
+      d.size() != sizeof v.d || !RestoreText(in, s)) {
+    return false;
+  }
+  v.type = type;
+  v.null = null != 0;
+  std::memcpy(&v.d, d.data(), sizeof v.d);
+  v.s = std::string(s);
   return true;
 }
 

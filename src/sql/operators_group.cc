@@ -5,50 +5,13 @@
 #include <unordered_set>
 
 #include "sql/aggregate.h"
+#include "sql/group_keys.h"
 #include "sql/group_table.h"
 #include "sql/operator.h"
 
 namespace millstream::sql {
 
 namespace {
-
-// Rows [from, to) of a batch as a batch of their own.
-class SliceBuffer {
- public:
-  explicit SliceBuffer(const std::vector<PlanColumn>& columns) : buffer_(PhysicalColumns(columns)) {}
-  const Batch& Run(const Batch& batch, int from, int to) {
-    if (from == 0 && to == batch.rows) return batch;
-    buffer_.Clear();
-    for (std::size_t c = 0; c < batch.columns.size(); ++c) {
-      Vector& column = buffer_.column(static_cast<int>(c));
-      column.ClearNulls(kBatchRows);
-      for (int i = from; i < to; ++i) column.CopyRow(i - from, *batch.columns[c], i);
-    }
-    for (int i = from; i < to; ++i) buffer_.rowtime()[i - from] = batch.rowtime[i];
-    buffer_.set_rows(to - from);
-    return buffer_.view();
-  }
-
- private:
-  RowBuffer buffer_;
-};
-
-// Reads what AppendKey wrote.
-void ReadKey(std::string_view& bytes, Vector& to, int row, Arena& arena) {
-  bool valid = bytes[0] != 0;
-  bytes.remove_prefix(1);
-  if (!valid) return to.SetNull(row);
-  to.valid()[row] = 1;
-  if (to.physical() == Physical::kString) {
-    uint32_t size;
-    std::memcpy(&size, bytes.data(), 4);
-    to.strings()[row] = arena.Copy(bytes.substr(4, size));
-    bytes.remove_prefix(4 + size);
-  } else {
-    std::memcpy(&to.ints()[row], bytes.data(), 8);
-    bytes.remove_prefix(8);
-  }
-}
 
 // GROUP BY over windows that ROWTIME (or a MONOTONIC column) closes. A window is the stretch of time
 // over which all time items keep their value; its results carry its end as ROWTIME.
@@ -59,16 +22,17 @@ class AggregateOperator final : public Operator {
         evaluation_(runtime, pump),
         aggregates_(plan.calls),
         table_(aggregates_.size()),
-        slice_(plan.inputs[0]->columns),
+        slice_(PhysicalColumns(plan.inputs[0]->columns)),
         out_(PhysicalColumns(plan.columns)),
-        states_(kBatchRows),
-        keys_(kBatchRows),
-        nulls_(kBatchRows) {
+        states_(kBatchRows) {
+    std::vector<ExprPtr> plain;
+    std::vector<int> columns;
     for (std::size_t k = 0; k < plan.keys.size(); ++k) {
       bool time = std::find(plan.time_keys.begin(), plan.time_keys.end(), static_cast<int>(k)) !=
                   plan.time_keys.end();
       if (!time) {
-        plain_.push_back({static_cast<int>(k), Compile(plan.keys[k])});
+        plain.push_back(plan.keys[k]);
+        columns.push_back(static_cast<int>(k));
         continue;
       }
       bool pure = true;
@@ -81,10 +45,7 @@ class AggregateOperator final : public Operator {
       }
     }
     time_values_.resize(plan.keys.size());
-    fast_string_ = plain_.size() == 1 && PhysicalOf(plan.keys[static_cast<std::size_t>(plain_[0].key)]->type.kind) ==
-                                             Physical::kString;
-    fast_int_ = plain_.size() == 1 && PhysicalOf(plan.keys[static_cast<std::size_t>(plain_[0].key)]->type.kind) ==
-                                          Physical::kInt;
+    keys_ = std::make_unique<GroupKeys>(plain, columns);
   }
 
   void Push(int, const Batch& batch) override {
@@ -134,6 +95,7 @@ class AggregateOperator final : public Operator {
     SaveInt(open_ ? 1 : 0, out);
     SaveInt(start_, out);
     SaveInt(end_, out);
+    for (const Key& m : monotonic_) SaveValue(time_values_[static_cast<std::size_t>(m.key)], out);
     SaveInt(static_cast<int64_t>(table_.size()), out);
     for (std::size_t g = 0; g < table_.size(); ++g) {
       std::string_view key;
@@ -145,19 +107,18 @@ class AggregateOperator final : public Operator {
   }
   bool Restore(std::string_view& in) override {
     int64_t open = 0, start = 0, end = 0, groups = 0;
-    if (!RestoreInt(in, open) || !RestoreInt(in, start) || !RestoreInt(in, end) ||
-        !RestoreInt(in, groups)) {
-      return false;
-    }
+    if (!RestoreInt(in, open) || !RestoreInt(in, start) || !RestoreInt(in, end)) return false;
     if (open != 0) Open(start);
+    for (const Key& m : monotonic_) {
+      std::size_t k = static_cast<std::size_t>(m.key);
+      if (!RestoreValue(in, plan_.keys[k]->type, time_values_[k])) return false;
+    }
+    if (!RestoreInt(in, groups)) return false;
     for (int64_t g = 0; g < groups; ++g) {
       int64_t value = 0;
       std::string_view key;
       if (!RestoreInt(in, value) || !RestoreText(in, key)) return false;
-      uint8_t null = value == 0 ? 1 : 0;
-      char* state = nullptr;
-      table_.Find(&key, &null, 1, &state);
-      if (!aggregates_.Restore(in, state)) return false;
+      if (!aggregates_.Restore(in, GroupKeys::FindOne(key, value == 0, table_))) return false;
     }
     return true;
   }
@@ -201,20 +162,7 @@ class AggregateOperator final : public Operator {
       for (Key& m : monotonic_) {
         out_.column(m.key).SetValue(row, time_values_[static_cast<std::size_t>(m.key)], out_.arena());
       }
-      std::string_view key;
-      bool value = table_.Key(g, key);
-      if (fast_string_ || fast_int_) {
-        Vector& column = out_.column(plain_[0].key);
-        if (!value) {
-          column.SetNull(row);
-        } else if (fast_string_) {
-          column.strings()[row] = out_.arena().Copy(key);
-        } else {
-          std::memcpy(&column.ints()[row], key.data(), 8);
-        }
-      } else {
-        for (Key& p : plain_) ReadKey(key, out_.column(p.key), row, out_.arena());
-      }
+      keys_->Write(table_, g, out_, row);
       std::string error;
       if (!aggregates_.Finish(table_.State(g), row, out_, first, error)) {
         evaluation_.Report(rowtime, "NUMERIC_OUT_OF_RANGE", error);
@@ -238,57 +186,21 @@ class AggregateOperator final : public Operator {
 
   void Add(const Batch& batch) {
     EvalContext& context = evaluation_.Begin(batch);
-    const Batch* input = &batch;
-    std::vector<const Vector*>& values = values_;
-    values.clear();
-    for (Key& p : plain_) values.push_back(&p.kernel->Evaluate(context));
-    if (!evaluation_.errors().empty()) {  // a key that cannot be computed: the row goes
+    if (!keys_->Find(context, table_, states_.data())) {  // a key that cannot be computed: the row goes
+      std::vector<int> good;
+      for (int i = 0; i < batch.rows; ++i) {
+        if (!evaluation_.errors().failed(i)) good.push_back(i);
+      }
       evaluation_.Report(batch);
-      return AddWithoutFailed(batch);
+      return AddOneByOne(batch, good);
     }
-    if (fast_string_) {
-      const Vector& v = *values[0];
-      std::memcpy(keys_.data(), v.strings(), sizeof(std::string_view) * static_cast<std::size_t>(batch.rows));
-      if (v.has_nulls()) {
-        for (int i = 0; i < batch.rows; ++i) nulls_[static_cast<std::size_t>(i)] = v.valid()[i] == 0;
-      }
-      table_.Find(keys_.data(), v.has_nulls() ? nulls_.data() : nullptr, batch.rows, states_.data());
-    } else if (fast_int_) {
-      const Vector& v = *values[0];
-      for (int i = 0; i < batch.rows; ++i) {
-        keys_[static_cast<std::size_t>(i)] = {reinterpret_cast<const char*>(&v.ints()[i]), 8};
-        nulls_[static_cast<std::size_t>(i)] = v.valid()[i] == 0;
-      }
-      table_.Find(keys_.data(), v.has_nulls() ? nulls_.data() : nullptr, batch.rows, states_.data());
-    } else {
-      key_bytes_.clear();
-      std::size_t ends[kBatchRows + 1];
-      ends[0] = 0;
-      for (int i = 0; i < batch.rows; ++i) {
-        for (const Vector* v : values) AppendKey(*v, i, key_bytes_);
-        ends[i + 1] = key_bytes_.size();
-      }
-      for (int i = 0; i < batch.rows; ++i) {
-        keys_[static_cast<std::size_t>(i)] = {key_bytes_.data() + ends[i], ends[i + 1] - ends[i]};
-      }
-      table_.Find(keys_.data(), nullptr, batch.rows, states_.data());
-    }
-    context.input = input;
     aggregates_.Update(context, states_.data());
     if (!evaluation_.errors().empty()) evaluation_.Report(batch);
   }
 
-  void AddWithoutFailed(const Batch& batch) {
-    std::vector<int> good;
-    for (int i = 0; i < batch.rows; ++i) {
-      if (!evaluation_.errors().failed(i)) good.push_back(i);
-    }
-    SliceBuffer one(plan_.inputs[0]->columns);
-    for (int i : good) {
-      // Rare: rows are added one by one so that only good ones are seen.
-      Batch single = one.Run(batch, i, i + 1);
-      if (batch.rows > 1) Add(single);
-    }
+  void AddOneByOne(const Batch& batch, const std::vector<int>& rows) {
+    SliceBuffer one(PhysicalColumns(plan_.inputs[0]->columns));
+    for (int i : rows) Add(one.Run(batch, i, i + 1));
   }
 
   const Plan& plan_;
@@ -297,16 +209,13 @@ class AggregateOperator final : public Operator {
   GroupTable table_;
   SliceBuffer slice_;
   RowBuffer out_;
-  std::vector<Key> plain_, monotonic_;
+  std::unique_ptr<GroupKeys> keys_;
+  std::vector<Key> monotonic_;
   std::vector<TimeFunction> functions_;
   std::vector<Value> time_values_;
   std::map<int, Value> next_values_;
   std::vector<char*> states_;
-  std::vector<std::string_view> keys_;
-  std::vector<uint8_t> nulls_;
-  std::vector<const Vector*> values_;
-  std::string key_bytes_;
-  bool fast_string_ = false, fast_int_ = false, instant_ = false, open_ = false;
+  bool instant_ = false, open_ = false;
   int64_t start_ = 0, end_ = 0;
 };
 
@@ -317,7 +226,7 @@ class StaggerOperator final : public Operator {
       : plan_(plan),
         evaluation_(runtime, pump),
         aggregates_(plan.calls),
-        slice_(plan.inputs[0]->columns),
+        slice_(PhysicalColumns(plan.inputs[0]->columns)),
         out_(PhysicalColumns(plan.columns)) {
     for (const ExprPtr& key : plan.keys) kernels_.push_back(Compile(key));
   }

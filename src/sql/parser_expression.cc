@@ -521,7 +521,7 @@ ExpressionPtr Parser::Call(ast::Name name) {
 void Parser::CallArguments(ast::Expression& call) {
   auto& arguments = call.arguments;
   const std::string& name = call.text;
-  if (JsonArguments(call)) return;
+  if (JsonArguments(call) || WindowingArguments(call)) return;
   if (IsOperator(")")) return;
   if (IsOperator("*") && IsOperator(")", 1)) {
     Take();

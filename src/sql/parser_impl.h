@@ -110,6 +110,8 @@ class Parser {
   ast::ExpressionPtr Call(ast::Name name);
   void CallArguments(ast::Expression& call);
   void CallSuffix(ast::Expression& call);
+  bool WindowingArguments(ast::Expression& call);  // false: not TUMBLE, HOP, CUMULATE, SESSION
+  ast::ExpressionPtr WindowingInput();
   bool JsonArguments(ast::Expression& call);  // false: not a JSON function
   void JsonBehaviours(ast::Expression& call, bool empty, bool defaults, int on_error);
   ast::ExpressionPtr IntegerLiteral(int64_t value, Position at);

@@ -278,6 +278,12 @@ std::unique_ptr<ast::TableReference> Parser::Table() {
     if (!IsOperator("(")) FailExpected("'('");
     table->function = Call(std::move(name));
     ExpectOperator(")");
+  } else if (IsOperator("(", 1) && (IsWord("TUMBLE") || IsWord("HOP") || IsWord("CUMULATE") ||
+                                    IsWord("SESSION"))) {
+    table->kind = ast::TableReference::Kind::kFunction;
+    ast::Name name{Peek().text, false, Peek().at};
+    Take();
+    table->function = Call(std::move(name));
   } else if (IsWord("STREAM")) {
     Take();
     ExpectOperator("(");
@@ -291,6 +297,82 @@ std::unique_ptr<ast::TableReference> Parser::Table() {
   }
   TableSuffix(*table);
   return table;
+}
+
+// TABLE s [PARTITION BY k, ...], TABLE (query), CURSOR(query).
+ast::ExpressionPtr Parser::WindowingInput() {
+  ast::ExpressionPtr input = Make(ast::Expression::Kind::kTable, Peek().at);
+  if (TakeWord("CURSOR")) {
+    ExpectOperator("(");
+    input->query = Query();
+    ExpectOperator(")");
+  } else {
+    ExpectWord("TABLE", "the rows come first: TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)");
+    if (TakeOperator("(")) {
+      input->query = Query();
+      ExpectOperator(")");
+    } else {  // SELECT * FROM s
+      input->query = std::make_unique<ast::Query>();
+      input->query->at = Peek().at;
+      input->query->items.emplace_back();
+      input->query->items[0].expression = Make(ast::Expression::Kind::kStar, Peek().at);
+      input->query->from = std::make_unique<ast::TableReference>();
+      input->query->from->at = Peek().at;
+      input->query->from->path = Path("the name of a stream");
+    }
+  }
+  if (TakeWord("PARTITION")) {
+    ExpectWord("BY");
+    do {
+      input->arguments.push_back(Additive());
+    } while (TakeOperator(",") && !IsWord("DESCRIPTOR") && !IsOperator("=>", 1));
+  } else {
+    TakeOperator(",");
+  }
+  return input;
+}
+
+// The rows, the time, the sizes, by place or by name: DATA => TABLE s, TIMECOL => DESCRIPTOR(ts),
+// SIZE => INTERVAL '1' HOUR. `text` of a size becomes its name.
+bool Parser::WindowingArguments(ast::Expression& call) {
+  const std::string& name = call.text;
+  std::vector<std::string> sizes;
+  if (name == "TUMBLE") sizes = {"SIZE", "OFFSET"};
+  if (name == "HOP") sizes = {"SLIDE", "SIZE", "OFFSET"};
+  if (name == "CUMULATE") sizes = {"STEP", "SIZE", "OFFSET"};
+  if (name == "SESSION") sizes = {"GAP"};
+  if (sizes.empty()) return false;
+  auto named = [&](std::string_view word) {
+    if (!IsWord(word) || !IsOperator("=>", 1)) return false;
+    Take();
+    Take();
+    return true;
+  };
+  named("DATA");
+  call.arguments.push_back(WindowingInput());
+  named("TIMECOL");
+  ast::ExpressionPtr time = Make(ast::Expression::Kind::kDescriptor, Peek().at);
+  ExpectWord("DESCRIPTOR", "name the time behind the rows: DESCRIPTOR(ts), or DESCRIPTOR(ROWTIME)");
+  ExpectOperator("(");
+  if (IsWord("ROWTIME")) {
+    time->path.push_back({"ROWTIME", false, Take().at});
+  } else {
+    time->path.push_back(Identifier("the name of a column"));
+  }
+  ExpectOperator(")");
+  call.arguments.push_back(std::move(time));
+  std::size_t place = 0;
+  while (TakeOperator(",")) {
+    std::string size = place < sizes.size() ? sizes[place] : "";
+    for (const std::string& word : sizes) {
+      if (named(word)) size = word;
+    }
+    if (size.empty()) FailExpected("')'", name + " takes " + std::to_string(sizes.size()) + " sizes");
+    ++place;
+    call.arguments.push_back(Additive());
+    call.arguments.back()->text = size;
+  }
+  return true;
 }
 
 void Parser::TableSuffix(ast::TableReference& table) {

@@ -61,10 +61,22 @@ struct OrderKey {
   bool nulls_first = true;
 };
 
+// TUMBLE, HOP, CUMULATE and SESSION over event time: a window [start, end) has `size`, windows start
+// every `slide`. CUMULATE: a window grows by `slide` up to `size`. SESSION: `size` is the gap. A
+// TUMBLE is planned as a projection, its bounds being functions of ROWTIME.
+struct WindowingPlan {
+  enum class Kind { kTumble, kHop, kCumulate, kSession } kind = Kind::kTumble;
+  int64_t size = 0;
+  int64_t slide = 0;
+  int64_t offset = 0;
+  std::vector<ExprPtr> partition_by;  // SESSION
+};
+enum class WindowPart { kNone, kStart, kEnd, kTime };
+
 struct Plan {
   enum class Kind {
     kStream, kTable, kValues, kProject, kAggregate, kStagger, kWindow, kRank, kJoin, kSort, kTSort,
-    kUnion, kDistinct, kTableFunction, kLimit,
+    kUnion, kDistinct, kTableFunction, kLimit, kWindowing, kWindowAggregate,
   };
   Kind kind = Kind::kProject;
   Position at;
@@ -82,6 +94,8 @@ struct Plan {
   std::vector<AggregateCall> calls;     // kAggregate, kStagger, kWindow
   std::vector<WindowPlan> windows;      // kWindow
   int64_t stagger_ms = 0;
+  WindowingPlan windowing;              // kWindowing, kWindowAggregate
+  std::vector<WindowPart> window_parts; // kWindowAggregate: what each key is
   ast::JoinKind join = ast::JoinKind::kInner;
   JoinSide sides[2];
   std::vector<std::pair<ExprPtr, ExprPtr>> equal;  // left = right, over each side's columns
