@@ -25,8 +25,9 @@ constexpr std::size_t kColumnsMax = 1000;
 constexpr std::size_t kNameCharactersMax = 100;
 
 std::size_t Characters(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 // What all values of a column had in common.
@@ -144,10 +145,18 @@ std::string UniqueName(std::string name, const std::vector<sql::MappedColumn>& c
 
 void AppendValue(JsonValue value, codec::JsonWriter& out) {
   switch (value.type()) {
-    case JsonValue::Type::kNull: out.Null(); return;
-    case JsonValue::Type::kBool: out.Bool(value.AsBool()); return;
-    case JsonValue::Type::kNumber: out.Raw(value.NumberText()); return;
-    case JsonValue::Type::kString: out.String(value.AsString()); return;
+    case JsonValue::Type::kNull:
+      out.Null();
+      return;
+    case JsonValue::Type::kBool:
+      out.Bool(value.AsBool());
+      return;
+    case JsonValue::Type::kNumber:
+      out.Raw(value.NumberText());
+      return;
+    case JsonValue::Type::kString:
+      out.String(value.AsString());
+      return;
     case JsonValue::Type::kArray:
       out.BeginArray();
       for (JsonValue element : value) AppendValue(element, out);
@@ -219,7 +228,8 @@ class JsonDiscovery {
   };
 
   static bool HasName(const std::vector<sql::MappedColumn>& columns, const std::string& name) {
-    return std::any_of(columns.begin(), columns.end(), [&](const auto& c) { return c.name == name; });
+    return std::any_of(columns.begin(), columns.end(),
+                       [&](const auto& c) { return c.name == name; });
   }
 
   // {"Records":[{..},{..}]}: the rows are the elements when every document is such an object.
@@ -248,7 +258,8 @@ class JsonDiscovery {
     for (JsonValue member : row) AddMember("$", "", member, 1);
   }
 
-  void AddMember(const std::string& parent_path, const std::string& parent, JsonValue member, int level) {
+  void AddMember(const std::string& parent_path, const std::string& parent, JsonValue member,
+                 int level) {
     std::string path = Path(parent_path, member.key());
     if (member.is_object() && member.size() > 0 && level <= 2) {
       std::string name(member.key());
@@ -266,7 +277,8 @@ class JsonDiscovery {
     std::optional<std::string> text;
     Evidence& evidence = columns_[at->second].evidence;
     switch (member.type()) {
-      case JsonValue::Type::kNull: break;
+      case JsonValue::Type::kNull:
+        break;
       case JsonValue::Type::kBool:
         evidence.AddBool(member.AsBool());
         text = member.AsBool() ? "true" : "false";
@@ -322,7 +334,8 @@ std::vector<std::string> SplitFields(std::string_view line, char delimiter) {
   return fields;
 }
 
-Result<DiscoveredSchema> DiscoverCsv(std::span<const std::string_view> records, DiscoverOptions options) {
+Result<DiscoveredSchema> DiscoverCsv(std::span<const std::string_view> records,
+                                     DiscoverOptions options) {
   std::vector<std::string_view> lines;
   bool carriage_returns = false;
   for (std::string_view record : records) {
@@ -351,9 +364,10 @@ Result<DiscoveredSchema> DiscoverCsv(std::span<const std::string_view> records, 
     }
   }
   if (delimiter == 0) {
-    return Fail(Code::kInvalidArgument,
-                "the records are neither JSON nor lines with the same number of fields; give a schema "
-                "(a single VARCHAR column holds any text)");
+    return Fail(
+        Code::kInvalidArgument,
+        "the records are neither JSON nor lines with the same number of fields; give a schema "
+        "(a single VARCHAR column holds any text)");
   }
   width = std::min(width, kColumnsMax);
 
@@ -385,7 +399,8 @@ Result<DiscoveredSchema> DiscoverCsv(std::span<const std::string_view> records, 
   if (!found.has_header) evidence = std::move(with_first);
   std::vector<std::string> types;
   for (std::size_t c = 0; c < width; ++c) {
-    std::string name = found.has_header ? DiscoveredColumnName(fields[0][c], c) : fmt::format("COL_{}", c);
+    std::string name =
+        found.has_header ? DiscoveredColumnName(fields[0][c], c) : fmt::format("COL_{}", c);
     found.schema.columns.push_back({UniqueName(name, found.schema.columns),
                                     evidence[c].Type(/*small_integers=*/false, options.wide), ""});
   }
@@ -404,7 +419,8 @@ Result<DiscoveredSchema> DiscoverCsv(std::span<const std::string_view> records, 
 std::string DiscoveredColumnName(std::string_view name, std::size_t place) {
   std::string kept;
   for (char c : name) {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_') kept += c;
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')
+      kept += c;
   }
   if (kept.empty()) return fmt::format("COL_{}", place);
   bool renamed = kept.size() != name.size() || kept.size() > kNameCharactersMax ||
@@ -415,18 +431,22 @@ std::string DiscoveredColumnName(std::string_view name, std::size_t place) {
   return kept;
 }
 
-Result<DiscoveredSchema> DiscoverSchema(std::span<const std::string_view> records, DiscoverOptions options) {
+Result<DiscoveredSchema> DiscoverSchema(std::span<const std::string_view> records,
+                                        DiscoverOptions options) {
   records = records.first(std::min(records.size(), kDiscoverRecordsMax));
   JsonDiscovery json;
   std::size_t good = 0;
-  bool braces = false;  // whether it looks like JSON at all: a broken record among good ones is skipped
+  bool braces =
+      false;  // whether it looks like JSON at all: a broken record among good ones is skipped
   for (std::string_view record : records) {
     if (json.Add(record)) ++good;
     std::size_t first = record.find_first_not_of(" \t\r\n");
-    braces = braces || (first != std::string_view::npos && (record[first] == '{' || record[first] == '['));
+    braces = braces ||
+             (first != std::string_view::npos && (record[first] == '{' || record[first] == '['));
   }
   if (good > 0) return json.Finish(options);
-  if (braces) return Fail(Code::kInvalidArgument, "the records look like JSON, but none can be read");
+  if (braces)
+    return Fail(Code::kInvalidArgument, "the records look like JSON, but none can be read");
   return DiscoverCsv(records, options);
 }
 

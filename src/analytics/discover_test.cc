@@ -39,8 +39,9 @@ TEST(DiscoverTest, RenamesWhatSqlCannotName) {
 
 // The example of the mapping page.
 TEST(DiscoverTest, JsonTypesAreTheSmallestThatFit) {
-  auto found = Discover({R"({"TICKER_SYMBOL":"QXZ","SECTOR":"HEALTHCARE","CHANGE":-3,"PRICE":84.51})",
-                         R"({"TICKER_SYMBOL":"TGT","SECTOR":"RETAIL","CHANGE":2,"PRICE":116.4})"});
+  auto found =
+      Discover({R"({"TICKER_SYMBOL":"QXZ","SECTOR":"HEALTHCARE","CHANGE":-3,"PRICE":84.51})",
+                R"({"TICKER_SYMBOL":"TGT","SECTOR":"RETAIL","CHANGE":2,"PRICE":116.4})"});
   EXPECT_THAT(Columns(found),
               ElementsAre("TICKER_SYMBOL VARCHAR(4) $.TICKER_SYMBOL", "SECTOR VARCHAR(16) $.SECTOR",
                           "CHANGE TINYINT $.CHANGE", "PRICE DECIMAL(5,2) $.PRICE"));
@@ -50,51 +51,59 @@ TEST(DiscoverTest, JsonTypesAreTheSmallestThatFit) {
 }
 
 TEST(DiscoverTest, WideTypesLeaveRoom) {
-  auto found = Discover({R"({"a":"x","b":1,"c":1.5,"d":true,"e":"2026-01-01T00:00:00Z","f":null})"}, {.wide = true});
-  EXPECT_THAT(Columns(found), ElementsAre("a VARCHAR(65535) $.a", "b BIGINT $.b", "c DOUBLE $.c", "d BOOLEAN $.d",
-                                          "e TIMESTAMP $.e", "f VARCHAR(65535) $.f"));
+  auto found = Discover({R"({"a":"x","b":1,"c":1.5,"d":true,"e":"2026-01-01T00:00:00Z","f":null})"},
+                        {.wide = true});
+  EXPECT_THAT(Columns(found),
+              ElementsAre("a VARCHAR(65535) $.a", "b BIGINT $.b", "c DOUBLE $.c", "d BOOLEAN $.d",
+                          "e TIMESTAMP $.e", "f VARCHAR(65535) $.f"));
 }
 
 TEST(DiscoverTest, IntegersGrow) {
-  auto found = Discover({R"({"a":127,"b":128,"c":40000,"d":3000000000,"e":1e3,"f":99999999999999999999})"});
-  EXPECT_THAT(Columns(found), ElementsAre("a TINYINT $.a", "b SMALLINT $.b", "c INTEGER $.c", "d BIGINT $.d",
-                                          "e DOUBLE $.e", "f DOUBLE $.f"));
+  auto found =
+      Discover({R"({"a":127,"b":128,"c":40000,"d":3000000000,"e":1e3,"f":99999999999999999999})"});
+  EXPECT_THAT(Columns(found), ElementsAre("a TINYINT $.a", "b SMALLINT $.b", "c INTEGER $.c",
+                                          "d BIGINT $.d", "e DOUBLE $.e", "f DOUBLE $.f"));
 }
 
 // The S3 example: a header, reserved names, \r\n, VARCHAR sizes without the header's.
 TEST(DiscoverTest, CsvWithHeader) {
-  auto found = Discover(
-      {"year,month,state,producer_type,energy_source,units,consumption\r\n"
-       "2001,1,AK,TotalElectricPowerIndustry,Coal,ShortTons,47615\r\n"
-       "2001,1,AK,ElectricGeneratorsElectricUtilities,Coal,ShortTons,16535\r\n"
-       "2001,1,AL,TotalElectricPowerIndustry,Coal,ShortTons,3020601"});
+  auto found =
+      Discover({"year,month,state,producer_type,energy_source,units,consumption\r\n"
+                "2001,1,AK,TotalElectricPowerIndustry,Coal,ShortTons,47615\r\n"
+                "2001,1,AK,ElectricGeneratorsElectricUtilities,Coal,ShortTons,16535\r\n"
+                "2001,1,AL,TotalElectricPowerIndustry,Coal,ShortTons,3020601"});
   EXPECT_EQ(found.schema.format, sql::InputSchema::Format::kCsv);
   EXPECT_EQ(found.schema.row_delimiter, "\r\n");
   EXPECT_TRUE(found.has_header);
-  EXPECT_THAT(Columns(found), ElementsAre("COL_year INTEGER ", "COL_month INTEGER ", "state VARCHAR(4) ",
-                                          "producer_type VARCHAR(64) ", "energy_source VARCHAR(4) ",
-                                          "units VARCHAR(16) ", "consumption INTEGER "));
+  EXPECT_THAT(Columns(found),
+              ElementsAre("COL_year INTEGER ", "COL_month INTEGER ", "state VARCHAR(4) ",
+                          "producer_type VARCHAR(64) ", "energy_source VARCHAR(4) ",
+                          "units VARCHAR(16) ", "consumption INTEGER "));
   ASSERT_EQ(found.rows.size(), 4u);
-  EXPECT_EQ(found.rows[0],
-            (Row{kNothing, kNothing, "state", "producer_type", "energy_source", "units", kNothing}));
-  EXPECT_EQ(found.rows[3], (Row{"2001", "1", "AL", "TotalElectricPowerIndustry", "Coal", "ShortTons", "3020601"}));
+  EXPECT_EQ(found.rows[0], (Row{kNothing, kNothing, "state", "producer_type", "energy_source",
+                                "units", kNothing}));
+  EXPECT_EQ(found.rows[3],
+            (Row{"2001", "1", "AL", "TotalElectricPowerIndustry", "Coal", "ShortTons", "3020601"}));
 }
 
 TEST(DiscoverTest, CsvWithoutHeaderNumbersItsColumns) {
-  auto found = Discover({"a|2026-01-01 10:00:00|1.5", "b|2026-01-01 10:00:01|", "\"x|y\"|2026-01-01 10:00:02|2"});
+  auto found = Discover(
+      {"a|2026-01-01 10:00:00|1.5", "b|2026-01-01 10:00:01|", "\"x|y\"|2026-01-01 10:00:02|2"});
   EXPECT_EQ(found.schema.column_delimiter, "|");
   EXPECT_FALSE(found.has_header);
-  EXPECT_THAT(Columns(found), ElementsAre("COL_0 VARCHAR(4) ", "COL_1 TIMESTAMP ", "COL_2 DECIMAL(2,1) "));
+  EXPECT_THAT(Columns(found),
+              ElementsAre("COL_0 VARCHAR(4) ", "COL_1 TIMESTAMP ", "COL_2 DECIMAL(2,1) "));
   EXPECT_EQ(found.rows[2], (Row{"x|y", "2026-01-01 10:00:02", "2"}));
   EXPECT_EQ(found.rows[1][2], std::nullopt);
 }
 
 TEST(DiscoverTest, NestedMembersTwoLevelsDeep) {
-  auto found = Discover({R"({"name":"John","address":{"name":"home","geo":{"lat":1.5,"deep":{"x":1}}},"orders":[{"id":1}]})"});
+  auto found = Discover(
+      {R"({"name":"John","address":{"name":"home","geo":{"lat":1.5,"deep":{"x":1}}},"orders":[{"id":1}]})"});
   EXPECT_THAT(Columns(found),
               ElementsAre("name VARCHAR(4) $.name", "address_name VARCHAR(4) $.address.name",
-                          "lat DECIMAL(2,1) $.address.geo.lat", "deep VARCHAR(8) $.address.geo.deep",
-                          "orders VARCHAR(16) $.orders[0:]"));
+                          "lat DECIMAL(2,1) $.address.geo.lat",
+                          "deep VARCHAR(8) $.address.geo.deep", "orders VARCHAR(16) $.orders[0:]"));
   EXPECT_EQ(found.rows[0][4], R"([{"id":1}])");
 }
 
@@ -105,8 +114,10 @@ TEST(DiscoverTest, RowsMayBeInsideAnArray) {
 }
 
 TEST(DiscoverTest, AMemberThatChangesItsTypeIsText) {
-  auto found = Discover({R"({"a":1,"b":true,"c":"2026-01-01 00:00:00"})", R"({"a":"one","b":2,"c":3})", R"({"d":null})"});
-  EXPECT_THAT(Columns(found), ElementsAre("a VARCHAR(4) $.a", "b VARCHAR(4) $.b", "c VARCHAR(32) $.c", "d VARCHAR(4) $.d"));
+  auto found = Discover({R"({"a":1,"b":true,"c":"2026-01-01 00:00:00"})",
+                         R"({"a":"one","b":2,"c":3})", R"({"d":null})"});
+  EXPECT_THAT(Columns(found), ElementsAre("a VARCHAR(4) $.a", "b VARCHAR(4) $.b",
+                                          "c VARCHAR(32) $.c", "d VARCHAR(4) $.d"));
 }
 
 TEST(DiscoverTest, WhatIsNeitherIsRefused) {
