@@ -22,7 +22,7 @@ LAYERS = {
     "analytics": ["base", "codec", "log", "catalog", "streams", "sql"],
     "aws": ["base", "codec", "net", "http"],
     "services/kinesis": ["base", "codec", "net", "log", "http", "streams", "aws"],
-    "server": ["base", "codec", "net", "log", "http", "catalog", "streams", "sql", "aws", "services/kinesis"],
+    "server": ["base", "codec", "net", "log", "http", "catalog", "streams", "sql", "analytics", "aws", "services/kinesis"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')

@@ -17,9 +17,13 @@ std::size_t JsonSpan(std::string_view text) {
       continue;
     }
     switch (c) {
-      case '"': quoted = true; break;
+      case '"':
+        quoted = true;
+        break;
       case '{':
-      case '[': ++depth; break;
+      case '[':
+        ++depth;
+        break;
       case '}':
       case ']':
         if (depth <= 1) return depth == 0 && i > 0 ? i : i + 1;
@@ -32,7 +36,8 @@ std::size_t JsonSpan(std::string_view text) {
       case ',':
         if (depth == 0 && i > 0) return i;
         break;
-      default: break;
+      default:
+        break;
     }
   }
   return std::string_view::npos;

@@ -41,8 +41,7 @@ class PairHasher {
   // The turn's events are handled.
   void Flush();
 
-  // Bodies below it are hashed whole: parts of different lengths would pair badly.
-  static constexpr std::size_t kPairMin = 128 << 10;
+  static constexpr std::size_t kPairMin = 64 << 10;
   static constexpr std::size_t kWaitingMax = 256 << 10;
 
  private:

@@ -133,6 +133,80 @@ void AddClientCommands(CLI::App& app, Invocation& invocation) {
   AddClientOptions(*bench, invocation.client);
 }
 
+void AddSql(CLI::App& app, Invocation& invocation) {
+  static const std::map<std::string, SqlFormat> kFormats = {{"ndjson", SqlFormat::kNdjson},
+                                                            {"json", SqlFormat::kJson},
+                                                            {"csv", SqlFormat::kCsv},
+                                                            {"table", SqlFormat::kTable}};
+  SqlOptions& options = invocation.sql;
+  CLI::App* sql = AddCommand(app, invocation, Command::kSql, "sql",
+                             "Run a SQL application on files, a pipe or a live stream");
+  sql->add_option("application", options.application,
+                  "SQL text, or a document with an application: JSON of describe-application or "
+                  "create-application, CloudFormation, terraform show -json; - is standard input")
+      ->required()
+      ->type_name("FILE");
+  sql->add_option("--name", options.name, "Which application of a document with several");
+  auto list = [&](const char* name, std::vector<std::string>& values, const char* help,
+                  const char* type) {
+    sql->add_option(name, values, help)->allow_extra_args(false)->type_name(type);
+  };
+  list("-i,--input", options.inputs,
+       "Records of an in-application stream: NDJSON, JSON or CSV; - is standard input (repeatable)",
+       "[NAME=]FILE");
+  list("-r,--reference", options.references, "Rows of a reference table (repeatable)", "NAME=FILE");
+  list("--schema", options.schemas,
+       "Input schema as AWS writes it (default: APPLICATION with .schema.json if it is there; else it "
+       "is discovered from the first records)",
+       "[NAME=]FILE");
+  list("--columns", options.columns, "The same in SQL: 'ticker VARCHAR(4), price DOUBLE'",
+       "[NAME=]COLUMNS");
+  list("--rowtime", options.rowtimes,
+       "Take ROWTIME from this member or column: a timestamp text, or a number of seconds or "
+       "milliseconds since 1970. A time before the last one is raised to it",
+       "[NAME=]PATH");
+  sql->add_option("--start", options.start,
+                  "Without --rowtime: ROWTIME of the first record; each further record of an input "
+                  "is a tick later. Also CURRENT_TIMESTAMP")
+      ->type_name("TIME")
+      ->capture_default_str();
+  sql->add_option("--tick", options.tick, "0, or a duration: 1ms, 10s, 5m, 1h")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  sql->add_flag("--records", options.records,
+                "Inputs are lines as `millstream tail -o json` prints: arrival time (the ROWTIME), "
+                "partition key, sequence number and data of a record");
+  sql->add_flag("--header", options.header, "The first line of CSV inputs is no record");
+  list("-o,--output", options.outputs,
+       "Print this in-application stream (repeatable; default: those that the application has as "
+       "outputs, else all that its code creates); error_stream works too",
+       "STREAM");
+  sql->add_option("-f,--format", options.format,
+                  "ndjson and json: {\"stream\", \"rowtime\", \"row\"}; csv: of one stream; table: for "
+                  "people")
+      ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case))
+      ->type_name("FORMAT")
+      ->default_str("ndjson");
+  sql->add_flag("--bare", options.bare,
+                "Rows alone, as they would be written to an output stream");
+  sql->add_flag("--strict", options.strict, "Exit with 4 when a row went to error_stream");
+  sql->add_flag("--check", options.check, "Judge the application and run nothing");
+  sql->add_flag("--explain", options.explain, "Show the plan and run nothing");
+  sql->add_flag("--print-schema", options.print_schema,
+                "Print the schemas in use, for --schema, and run nothing");
+  list("--follow", options.follow,
+       "Run live on a stream of a server (repeatable); ROWTIME is the time of reading",
+       "[NAME=]STREAM");
+  sql->add_option("--from", options.from, "With --follow: latest, oldest, or a time")
+      ->capture_default_str();
+  sql->add_option("-n,--rows", options.rows_max, "Stop after so many rows are printed")
+      ->check(CLI::NonNegativeNumber);
+  sql->footer(
+      "Exit codes: 0 done; 1 it failed while running; 2 the command line is wrong; 3 the application or "
+      "a schema is wrong; 4 rows failed (--strict).");
+  AddClientOptions(*sql, invocation.client);
+}
+
 }  // namespace
 
 tl::expected<Invocation, int> ParseCommandLine(int argc, char** argv) {
@@ -177,6 +251,8 @@ tl::expected<Invocation, int> ParseCommandLine(int argc, char** argv) {
   doctor->add_option("directory", invocation.doctor.directory,
                      "Data directory (default: the configured one)");
   AddConfigOptions(*doctor, invocation.config);
+
+  AddSql(app, invocation);
 
   AddCommand(app, invocation, Command::kVersion, "version", "Print the version");
 

@@ -19,6 +19,7 @@ enum class Command {
   kTail,
   kBench,
   kDoctor,
+  kSql,
   kVersion
 };
 
@@ -72,6 +73,33 @@ struct DoctorOptions {
   std::string directory;
 };
 
+enum class SqlFormat { kNdjson, kJson, kCsv, kTable };
+
+// [NAME=]VALUE: what an option gives to one in-application stream, or to the only one.
+struct SqlOptions {
+  std::string application;              // .sql text, or a document that holds an application
+  std::string name;                     // which application of a document with several
+  std::vector<std::string> inputs;      // [NAME=]FILE; - is standard input
+  std::vector<std::string> references;  // NAME=FILE
+  std::vector<std::string> schemas;     // [NAME=]FILE
+  std::vector<std::string> columns;     // [NAME=]"a VARCHAR(4), b DOUBLE"
+  std::vector<std::string> rowtimes;    // [NAME=]$.path or a column
+  std::string start = "2026-01-01T00:00:00Z";
+  std::string tick = "1ms";
+  bool records = false;  // input lines are records as `millstream tail -o json` prints them
+  bool header = false;
+  std::vector<std::string> outputs;
+  SqlFormat format = SqlFormat::kNdjson;
+  bool bare = false;
+  bool strict = false;
+  bool check = false;
+  bool explain = false;
+  bool print_schema = false;
+  std::vector<std::string> follow;  // [NAME=]STREAM of a running server
+  std::string from = "latest";
+  int64_t rows_max = 0;  // 0: no end
+};
+
 // What this process is asked to do.
 struct Invocation {
   Command command = Command::kServe;
@@ -83,6 +111,7 @@ struct Invocation {
   TailOptions tail;
   BenchOptions bench;
   DoctorOptions doctor;
+  SqlOptions sql;
 };
 
 // The invocation, or the exit code when the process is done: help was shown, or the line was wrong

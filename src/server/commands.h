@@ -18,6 +18,7 @@ int RunPut(const Invocation& invocation);
 int RunTail(const Invocation& invocation);
 int RunBench(const Invocation& invocation);
 int RunDoctor(const Invocation& invocation);
+int RunSql(const Invocation& invocation);
 
 // "millstream: <what failed>" on standard error; returns 1.
 int Complain(const base::Error& error);

@@ -23,6 +23,8 @@ int main(int argc, char** argv) {
       return RunBench(*invocation);
     case Command::kDoctor:
       return RunDoctor(*invocation);
+    case Command::kSql:
+      return RunSql(*invocation);
     case Command::kVersion:
       return Print("millstream " MILLSTREAM_VERSION "\n") ? 0 : 1;
   }

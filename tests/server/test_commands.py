@@ -19,7 +19,7 @@ def server(millstream_factory):
 def test_version_and_help(run_millstream):
     assert run_millstream("version").stdout.startswith("millstream ")
     text = run_millstream("--help").stdout
-    for command in ("serve", "config", "certificate", "streams", "put", "tail", "bench", "doctor", "version"):
+    for command in ("serve", "config", "certificate", "streams", "put", "tail", "bench", "doctor", "sql", "version"):
         assert command in text
 
 

@@ -1,0 +1,453 @@
+#include "server/command_sql_load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analytics/discover.h"
+#include "analytics/document.h"
+#include "base/file_system.h"
+#include "sql/lexer.h"
+#include "sql/parser.h"
+
+namespace millstream::server {
+
+using base::Code;
+using base::Error;
+
+namespace {
+
+constexpr std::size_t kSampleRecords = 100;
+constexpr const char* kDefaultStream = "SOURCE_SQL_STREAM_001";
+constexpr std::size_t kProgramBytesMax = 64 << 20;
+
+tl::unexpected<SqlProblem> Usage(std::string message) {
+  return tl::unexpected(
+      SqlProblem{SqlFault::kUsage, Error(Code::kInvalidArgument, std::move(message))});
+}
+tl::unexpected<SqlProblem> Running(Error error) {
+  return tl::unexpected(SqlProblem{SqlFault::kRunning, std::move(error)});
+}
+tl::unexpected<SqlProblem> Application(Error error) {
+  return tl::unexpected(SqlProblem{SqlFault::kApplication, std::move(error)});
+}
+
+SqlResult<std::string> ReadAll(const std::string& path) {
+  auto reader = RecordReader::Open(path);
+  if (!reader) return Running(reader.error());
+  (*reader)->set_lines_only();
+  (*reader)->set_delimiter(std::string(1, '\0'));
+  std::string text;
+  bool too_long = false;
+  while (true) {
+    auto more = (*reader)->Read([&](std::string_view part) {
+      if (!text.empty()) text += '\0';
+      text += part;
+      too_long = text.size() > kProgramBytesMax;
+      return !too_long;
+    });
+    if (!more) return Running(more.error());
+    if (too_long)
+      return Running(Error(Code::kInvalidArgument, path + ": too long for an application"));
+    if (!*more) return text;
+  }
+}
+
+bool FileExists(const std::string& path) {
+  base::RealFileSystem files;
+  return files.Exists(path).value_or(false);
+}
+
+bool LooksLikeYaml(std::string_view text) {
+  for (std::string_view word : {"AWSTemplateFormatVersion:", "Resources:", "---\n", "Transform:"}) {
+    if (text.starts_with(word) || text.find("\n" + std::string(word)) != std::string_view::npos)
+      return true;
+  }
+  return false;
+}
+
+// "a VARCHAR(4), \"b c\" DOUBLE": members are called as the columns were written.
+SqlResult<std::vector<sql::MappedColumn>> ParseColumns(const std::string& text) {
+  auto statements = sql::Parse("CREATE STREAM S (" + text + ")");
+  if (!statements || statements->size() != 1) {
+    std::string why = statements ? "expected columns" : statements.error().message();
+    return Usage(
+        fmt::format("--columns '{}': {} (write 'ticker VARCHAR(4), price DOUBLE')", text, why));
+  }
+  std::vector<sql::MappedColumn> columns;
+  try {
+    std::vector<sql::Token> tokens = sql::Tokenize(text);
+    int depth = 0;
+    bool first = true;
+    std::vector<std::string> names;
+    for (const sql::Token& token : tokens) {
+      if (first && token.kind != sql::Token::Kind::kEnd) {
+        names.push_back(token.kind == sql::Token::Kind::kQuoted ? token.text : token.source);
+      }
+      first = false;
+      if (token.kind != sql::Token::Kind::kOperator) continue;
+      if (token.text == "(") ++depth;
+      if (token.text == ")") --depth;
+      first = token.text == "," && depth == 0;
+    }
+    const auto& definitions = (*statements)[0].columns;
+    for (std::size_t c = 0; c < definitions.size() && c < names.size(); ++c) {
+      bool plain = names[c].find_first_of(".[]'\"") == std::string::npos;
+      columns.push_back({definitions[c].name.text, sql::TypeName(definitions[c].type),
+                         plain ? "$." + names[c] : "$['" + names[c] + "']"});
+    }
+  } catch (const sql::SqlError& error) {
+    return Usage(fmt::format("--columns '{}': {}", text, error.what()));
+  }
+  return columns;
+}
+
+class Loader {
+ public:
+  explicit Loader(const SqlOptions& options) : options_(options) {}
+
+  SqlResult<SqlSetup> Load() {
+    if (auto read = ReadApplication(); !read) return tl::unexpected(read.error());
+    if (auto read = ReadSchemas(); !read) return tl::unexpected(read.error());
+    for (const analytics::Input& input : setup_.definition.inputs) {
+      for (std::string& name : analytics::InAppStreamNames(input)) {
+        setup_.streams.push_back({.name = std::move(name), .schema = input.schema});
+      }
+    }
+    if (auto done = AddNamed(); !done) return tl::unexpected(done.error());
+    if (auto done = OpenInputs(); !done) return tl::unexpected(done.error());
+    if (auto done = ReadReferences(); !done) return tl::unexpected(done.error());
+    return std::move(setup_);
+  }
+
+ private:
+  SqlResult<bool> ReadApplication() {
+    auto text = ReadAll(options_.application);
+    if (!text) return tl::unexpected(text.error());
+    setup_.label = options_.application == "-" ? "(standard input)" : options_.application;
+    std::size_t start = text->find_first_not_of(" \t\r\n");
+    if (start == std::string::npos || (*text)[start] != '{') {
+      if (LooksLikeYaml(*text)) {
+        return Application(
+            Error(Code::kNotSupported,
+                  setup_.label + ": YAML is not read; convert it to JSON first, for instance with "
+                                 "cfn-flip or yq"));
+      }
+      setup_.definition.code = std::move(*text);
+      return true;
+    }
+    auto document = analytics::ParseDocument(*text);
+    if (!document) return Application(document.error().Within(setup_.label));
+    Note(*document);
+    std::size_t chosen = 0;
+    if (!options_.name.empty() || document->applications.size() > 1) {
+      std::string names;
+      chosen = document->applications.size();
+      for (std::size_t i = 0; i < document->applications.size(); ++i) {
+        const std::string& name = document->applications[i].name;
+        names += (names.empty() ? "" : ", ") + name;
+        if (name == options_.name) chosen = i;
+      }
+      if (chosen == document->applications.size()) {
+        return Usage(
+            fmt::format("{}: choose one of its applications with --name: {}", setup_.label, names));
+      }
+    }
+    setup_.definition = std::move(document->applications[chosen]);
+    setup_.label +=
+        setup_.definition.name.empty() ? " (code)" : fmt::format(" ({})", setup_.definition.name);
+    return true;
+  }
+
+  void Note(const analytics::Document& document) {
+    for (const std::string& note : document.notes)
+      setup_.notes.push_back(setup_.label + ": " + note);
+  }
+
+  SqlResult<bool> ReadSchemas() {
+    std::vector<std::string> schemas = options_.schemas;
+    if (schemas.empty() && setup_.definition.inputs.empty() && options_.application != "-") {
+      std::string stem = options_.application;
+      std::size_t dot = stem.rfind('.');
+      if (dot != std::string::npos && stem.find('/', dot) == std::string::npos) stem.resize(dot);
+      if (FileExists(stem + ".schema.json")) schemas.push_back(stem + ".schema.json");
+    }
+    for (const std::string& given : schemas) {
+      auto [name, path] = SplitName(given);
+      auto text = ReadAll(path);
+      if (!text) return tl::unexpected(text.error());
+      auto document = analytics::ParseSchemaDocument(*text);
+      if (!document) return Application(document.error().Within(path));
+      for (const std::string& note : document->notes) setup_.notes.push_back(path + ": " + note);
+      for (analytics::Definition& found : document->applications) {
+        if (!name.empty()) {
+          if (found.inputs.empty())
+            return Usage(fmt::format("--schema {}: {} describes no input", given, path));
+          named_.push_back({.name = name, .schema = found.inputs[0].schema});
+          continue;
+        }
+        if (!found.inputs.empty()) setup_.definition.inputs = std::move(found.inputs);
+        for (auto& table : found.reference_tables)
+          setup_.definition.reference_tables.push_back(std::move(table));
+      }
+    }
+    return true;
+  }
+
+  // Streams that --schema NAME=, --columns, --input, --follow and --rowtime name.
+  SqlResult<bool> AddNamed() {
+    for (SqlStream& stream : named_) Stream(stream.name).schema = stream.schema;
+    for (const std::string& given : options_.columns) {
+      auto [name, text] = SplitName(given);
+      auto columns = ParseColumns(text);
+      if (!columns) return tl::unexpected(columns.error());
+      SqlStream& stream = Stream(name);
+      stream.schema = {};
+      stream.schema.columns = std::move(*columns);
+      stream.format_known = false;
+    }
+    return true;
+  }
+
+  // The stream of that name, made when there is none. Without a name: the first.
+  SqlStream& Stream(const std::string& name) {
+    if (name.empty()) {
+      if (setup_.streams.empty()) setup_.streams.push_back({.name = kDefaultStream});
+      return setup_.streams[0];
+    }
+    std::vector<std::string> names;
+    for (const SqlStream& stream : setup_.streams) names.push_back(stream.name);
+    int at = FindByName(names, name);
+    if (at >= 0) return setup_.streams[static_cast<std::size_t>(at)];
+    bool quoted = name.size() > 2 && name.front() == '"' && name.back() == '"';
+    setup_.streams.push_back(
+        {.name = quoted ? name.substr(1, name.size() - 2) : sql::UpperCase(name)});
+    return setup_.streams.back();
+  }
+
+  // Without a name: the first stream that has no records yet.
+  SqlStream& StreamForRecords(const std::string& name) {
+    if (name.empty()) {
+      for (SqlStream& stream : setup_.streams) {
+        if (stream.reader == nullptr && stream.follow.empty()) return stream;
+      }
+      if (!setup_.streams.empty()) return setup_.streams[0];
+    }
+    return Stream(name);
+  }
+
+  SqlResult<bool> OpenInputs() {
+    bool stdin_used = options_.application == "-";
+    for (const std::string& given : options_.inputs) {
+      auto [name, path] = SplitName(given);
+      SqlStream& stream = StreamForRecords(name);
+      if (stream.reader != nullptr) {
+        return Usage(fmt::format("--input {}: stream {} has {} already; write NAME={}", given,
+                                 stream.name, stream.reader->path(), path));
+      }
+      if (path == "-" && std::exchange(stdin_used, true))
+        return Usage("standard input can be read only once");
+      auto reader = RecordReader::Open(path);
+      if (!reader) return Running(reader.error());
+      stream.reader = std::move(*reader);
+    }
+    for (const std::string& given : options_.follow) {
+      auto [name, source] = SplitName(given);
+      SqlStream& stream = StreamForRecords(name);
+      if (stream.reader != nullptr || !stream.follow.empty()) {
+        return Usage(fmt::format("--follow {}: stream {} has records already", given, stream.name));
+      }
+      stream.follow = source;
+    }
+    for (const std::string& given : options_.rowtimes) {
+      auto [name, path] =
+          given.starts_with('$') ? std::pair(std::string(), given) : SplitName(given);
+      if (!name.empty()) {
+        Stream(name).rowtime = path;
+      } else {
+        for (SqlStream& stream : setup_.streams) stream.rowtime = path;
+      }
+    }
+    for (SqlStream& stream : setup_.streams) {
+      if (stream.reader == nullptr) continue;
+      if (auto ready = Prepare(stream); !ready) return ready;
+    }
+    return true;
+  }
+
+  SqlResult<bool> Prepare(SqlStream& stream) {
+    RecordReader& reader = *stream.reader;
+    bool csv = stream.schema.format == sql::InputSchema::Format::kCsv;
+    if (stream.schema.columns.empty() || (!stream.format_known && !options_.records)) {
+      auto sample = reader.Peek(kSampleRecords);
+      if (!sample) return Running(sample.error());
+      if (stream.schema.columns.empty()) {
+        if (options_.records) {
+          return Usage(fmt::format("--records: give the schema of {} with --schema or --columns",
+                                   stream.name));
+        }
+        if (auto found = DiscoverStream(stream, *sample, setup_.notes); !found) return found;
+      } else {
+        auto found = analytics::DiscoverSchema(*sample);
+        if (found && found->schema.format == sql::InputSchema::Format::kCsv) {
+          stream.schema.format = sql::InputSchema::Format::kCsv;
+          stream.schema.column_delimiter = found->schema.column_delimiter;
+        }
+      }
+      csv = stream.schema.format == sql::InputSchema::Format::kCsv;
+    }
+    if (csv || options_.records) reader.set_lines_only();
+    if (csv && stream.schema.row_delimiter != "\n" && stream.schema.row_delimiter != "\r\n") {
+      reader.set_delimiter(stream.schema.row_delimiter);
+    }
+    if (csv && (stream.header || options_.header)) {
+      if (auto skipped = reader.SkipOne(); !skipped) return Running(skipped.error());
+    }
+    return true;
+  }
+
+  SqlResult<bool> ReadReferences() {
+    for (const analytics::ReferenceDataSource& table : setup_.definition.reference_tables) {
+      setup_.tables.push_back({{.name = table.table_name,
+                                .columns = analytics::SchemaColumns(table.schema),
+                                .rows = {}},
+                               {}});
+      table_schemas_.push_back(table.schema);
+    }
+    for (const std::string& given : options_.references) {
+      auto [name, path] = SplitName(given);
+      if (name.empty()) return Usage(fmt::format("--reference {}: write NAME=FILE", given));
+      std::vector<std::string> names;
+      for (const SqlTable& table : setup_.tables) names.push_back(table.config.name);
+      int found = FindByName(names, name);
+      if (found < 0) {
+        found = static_cast<int>(setup_.tables.size());
+        setup_.tables.push_back({{.name = sql::UpperCase(name), .columns = {}, .rows = {}}, {}});
+        table_schemas_.emplace_back();
+      }
+      auto at = static_cast<std::size_t>(found);
+      setup_.tables[at].path = path;
+      if (auto read = ReadTable(setup_.tables[at].config, table_schemas_[at], path); !read)
+        return read;
+    }
+    return true;
+  }
+
+  SqlResult<bool> ReadTable(sql::TableConfig& table, const sql::InputSchema& schema,
+                            const std::string& path) {
+    SqlStream stream = {.name = table.name, .schema = schema};
+    auto reader = RecordReader::Open(path);
+    if (!reader) return Running(reader.error());
+    stream.reader = std::move(*reader);
+    if (auto ready = Prepare(stream); !ready) return ready;
+    table.columns.clear();
+    std::vector<sql::Type> types;
+    for (const sql::MappedColumn& column : stream.schema.columns) {
+      table.columns.push_back({column.name, column.type});
+      try {
+        types.push_back(sql::ParseType(column.type));
+      } catch (const sql::SqlError& error) {
+        return Application(
+            Error(Code::kInvalidArgument,
+                  fmt::format("table {}, column {}: {}", table.name, column.name, error.what())));
+      }
+    }
+    std::string failed;
+    auto mapper = sql::InputMapper::Create(
+        stream.schema, false,
+        [&](const sql::Batch& rows) {
+          for (int i = 0; i < rows.rows; ++i) {
+            auto& row = table.rows.emplace_back();
+            for (std::size_t c = 0; c < types.size(); ++c)
+              row.push_back(rows.columns[c]->GetValue(i, types[c]));
+          }
+        },
+        [&](std::string message, int64_t, std::string_view record) {
+          if (failed.empty()) failed = fmt::format("{} (row: {})", message, record.substr(0, 200));
+        });
+    if (!mapper) return Application(mapper.error().Within("reference table " + table.name));
+    while (failed.empty()) {
+      auto more = stream.reader->Read([&](std::string_view record) {
+        (*mapper)->Map(record, {});
+        return failed.empty();
+      });
+      if (!more) return Running(more.error());
+      if (!*more) break;
+    }
+    (*mapper)->Flush();
+    if (!failed.empty())
+      return Running(Error(Code::kInvalidArgument, fmt::format("{}: {}", path, failed)));
+    return true;
+  }
+
+  const SqlOptions& options_;
+  SqlSetup setup_;
+  std::vector<SqlStream> named_;
+  std::vector<sql::InputSchema> table_schemas_;  // of setup_.tables
+};
+
+}  // namespace
+
+SqlResult<SqlSetup> LoadSql(const SqlOptions& options) { return Loader(options).Load(); }
+
+std::pair<std::string, std::string> SplitName(const std::string& text) {
+  std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) return {"", text};
+  std::string name = text.substr(0, equals);
+  bool quoted = name.front() == '"' && name.back() == '"' && name.size() > 2;
+  bool word = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+  if (!word && !quoted) return {"", text};
+  return {std::move(name), text.substr(equals + 1)};
+}
+
+int FindByName(const std::vector<std::string>& names, const std::string& name) {
+  bool quoted = name.size() > 2 && name.front() == '"' && name.back() == '"';
+  std::string wanted = quoted ? name.substr(1, name.size() - 2) : name;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == wanted) return static_cast<int>(i);
+  }
+  for (std::size_t i = 0; i < names.size() && !quoted; ++i) {
+    if (sql::UpperCase(names[i]) == sql::UpperCase(wanted)) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+SqlResult<bool> DiscoverStream(SqlStream& stream, const std::vector<std::string_view>& records,
+                               std::vector<std::string>& notes) {
+  auto found = analytics::DiscoverSchema(records, {.wide = true});
+  if (!found) {
+    return Application(
+        Error(found.error().code(),
+              fmt::format("no schema for {} and none can be discovered: {}", stream.name,
+                          records.empty() ? "there are no records" : found.error().message())));
+  }
+  stream.schema = std::move(found->schema);
+  stream.header = found->has_header;
+  std::string columns;
+  for (const sql::MappedColumn& column : stream.schema.columns) {
+    bool plain = sql::UpperCase(column.name) == column.name;
+    columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ",
+                           plain ? column.name : "\"" + column.name + "\"", column.type);
+  }
+  notes.push_back(
+      fmt::format("schema of {} assumed from the first {} record{} (--print-schema shows it): {}{}",
+                  stream.name, records.size(), records.size() == 1 ? "" : "s", columns,
+                  stream.header ? "; the first line is a header" : ""));
+  return true;
+}
+
+sql::ApplicationConfig SqlConfig(const SqlSetup& setup, bool has_shards) {
+  sql::ApplicationConfig config;
+  for (const SqlStream& stream : setup.streams) {
+    config.inputs.push_back({.name = stream.name,
+                             .columns = analytics::SchemaColumns(stream.schema),
+                             .has_shards = has_shards});
+  }
+  for (const SqlTable& table : setup.tables) config.tables.push_back(table.config);
+  return config;
+}
+
+}  // namespace millstream::server
