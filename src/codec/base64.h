@@ -26,6 +26,11 @@ std::optional<std::size_t> Base64DecodedSize(std::string_view text);
 std::optional<std::size_t> Base64Decode(std::string_view text, char* out);
 std::optional<std::string> Base64Decode(std::string_view text);
 
+// Decodes `text` with whole vectors to its end: up to kBase64Slack bytes behind the value may be
+// overwritten. False when `text` is not the base64 of a value of `size` bytes.
+inline constexpr std::size_t kBase64Slack = 32;
+[[nodiscard]] bool Base64DecodeWithSlack(std::string_view text, std::size_t size, char* out);
+
 // What a decode of a value whose end is not known yet came to.
 struct Base64Run {
   enum class End {

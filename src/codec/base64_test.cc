@@ -48,6 +48,33 @@ TEST(Base64Test, RefusesWhatIsNotTheOneTextOfAValue) {
                                       "\xff\xff\xff\xff",
                                       "Zm9vZm9vZm9v===="}) {
     EXPECT_EQ(Base64Decode(text), std::nullopt) << text;
+    for (std::size_t size = 0; size <= text.size(); ++size) {
+      char out[16 + kBase64Slack];
+      EXPECT_FALSE(Base64DecodeWithSlack(text, size, out)) << text << " as " << size;
+    }
+  }
+}
+
+TEST(Base64Test, DecodesWithSlackWhatTheOthersDecode) {
+  RandomForTest random;
+  for (std::size_t size = 0; size < 300; ++size) {
+    const std::string bytes = random.Bytes(size);
+    // Ends where its memory ends, so that a read behind it is seen by the sanitizer.
+    std::string text = Base64Encode(bytes);
+    const PlacedForTest placed(text, random.Below(33));
+    std::string out(size + kBase64Slack, '\0');
+    ASSERT_TRUE(Base64DecodeWithSlack(placed.view(), size, out.data()));
+    EXPECT_EQ(out.substr(0, size), bytes);
+    EXPECT_FALSE(Base64DecodeWithSlack(placed.view(), size + 1, out.data()));
+    if (text.empty()) continue;
+    // One byte changed: right, or refused, exactly as the other decoder has it.
+    text[random.Below(text.size())] = static_cast<char>(random.Below(256));
+    const std::optional<std::string> expected = Base64Decode(text);
+    const std::size_t claimed = Base64DecodedSize(text).value_or(size);
+    ASSERT_EQ(Base64DecodeWithSlack(text, claimed, out.data()), expected.has_value()) << text;
+    if (expected) {
+      EXPECT_EQ(out.substr(0, claimed), *expected);
+    }
   }
 }
 

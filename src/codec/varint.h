@@ -22,6 +22,8 @@ constexpr int32_t UnZigZag(uint32_t v) { return static_cast<int32_t>((v >> 1) ^ 
 constexpr int64_t UnZigZag(uint64_t v) { return static_cast<int64_t>((v >> 1) ^ (~(v & 1) + 1)); }
 
 constexpr std::size_t UnsignedVarlongSize(uint64_t v) {
+  if (v < 1u << 7) return 1;
+  if (v < 1u << 14) return 2;
   // ceil(bits / 7) without a division; the factor is right for every width up to 64.
   return static_cast<std::size_t>((static_cast<unsigned>(std::bit_width(v | 1)) * 9 + 64) / 64);
 }

@@ -41,7 +41,8 @@ class PairHasher {
   // The turn's events are handled.
   void Flush();
 
-  static constexpr std::size_t kPairMin = 64 << 10;
+  // Bodies below it are hashed whole: parts of different lengths would pair badly.
+  static constexpr std::size_t kPairMin = 128 << 10;
   static constexpr std::size_t kWaitingMax = 256 << 10;
 
  private:

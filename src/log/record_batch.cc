@@ -82,46 +82,51 @@ std::size_t RecordBatchBuilder::RecordBytesMax(std::size_t key_bytes, std::size_
   return size;
 }
 
-char* RecordBatchBuilder::AddUnfilled(std::string_view key, std::size_t value_bytes,
-                                      std::span<const RecordHeader> headers,
-                                      int64_t timestamp_delta_ms) {
+RecordBatchBuilder::Opened RecordBatchBuilder::Open(std::string_view key, std::size_t value_bytes,
+                                                    std::span<const RecordHeader> headers,
+                                                    int64_t timestamp_delta_ms, std::size_t slack) {
   CHECK(value_bytes < (1u << 30));
   const auto value_size = static_cast<int32_t>(value_bytes);
-  const auto header_count = static_cast<int32_t>(headers.size());
-  std::size_t body = 1 + codec::VarlongSize(timestamp_delta_ms) +
-                     codec::VarintSize(record_count_) + NullableSize(key) +
-                     codec::VarintSize(value_size) + value_bytes +
-                     codec::VarintSize(header_count);
+  std::size_t body = 1 + codec::VarlongSize(timestamp_delta_ms) + codec::VarintSize(record_count_) +
+                     NullableSize(key) + codec::VarintSize(value_size) + value_bytes +
+                     codec::VarintSize(static_cast<int32_t>(headers.size()));
   for (const RecordHeader& header : headers) {
     body += codec::VarintSize(static_cast<int32_t>(header.key.size())) + header.key.size() +
             NullableSize(header.value);
   }
-  last_start_ = buffer_.size();
-  max_delta_before_last_ms_ = max_delta_ms_;
-
   const std::size_t total = codec::VarintSize(static_cast<int32_t>(body)) + body;
-  char* const start = buffer_.Room(total);
-  char* out = codec::WriteVarint(static_cast<int32_t>(body), start);
+  char* out = codec::WriteVarint(static_cast<int32_t>(body), buffer_.Room(total + slack));
   *out++ = 0;  // record attributes: unused by Kafka
   out = codec::WriteVarlong(timestamp_delta_ms, out);
   out = codec::WriteVarint(record_count_, out);
   out = WriteNullable(key, out);
-  out = codec::WriteVarint(value_size, out);
-  char* const value = out;
-  out += value_bytes;
-  out = codec::WriteVarint(header_count, out);
+  return {codec::WriteVarint(value_size, out), total};
+}
+
+void RecordBatchBuilder::Close(const Opened& record, char* value_end,
+                               std::span<const RecordHeader> headers, int64_t timestamp_delta_ms) {
+  char* out = codec::WriteVarint(static_cast<int32_t>(headers.size()), value_end);
   for (const RecordHeader& header : headers) {
     out = codec::WriteVarint(static_cast<int32_t>(header.key.size()), out);
     if (!header.key.empty()) std::memcpy(out, header.key.data(), header.key.size());
     out += header.key.size();
     out = WriteNullable(header.value, out);
   }
-  CHECK(out == start + total);
-  buffer_.Commit(total);
-  max_delta_ms_ = record_count_ == 0 ? timestamp_delta_ms
-                                     : std::max(max_delta_ms_, timestamp_delta_ms);
+  last_start_ = buffer_.size();
+  CHECK(out == buffer_.data() + last_start_ + record.total);
+  buffer_.Commit(record.total);
+  max_delta_before_last_ms_ = max_delta_ms_;
+  max_delta_ms_ =
+      record_count_ == 0 ? timestamp_delta_ms : std::max(max_delta_ms_, timestamp_delta_ms);
   ++record_count_;
-  return value;
+}
+
+char* RecordBatchBuilder::AddUnfilled(std::string_view key, std::size_t value_bytes,
+                                      std::span<const RecordHeader> headers,
+                                      int64_t timestamp_delta_ms) {
+  const Opened record = Open(key, value_bytes, headers, timestamp_delta_ms, 0);
+  Close(record, record.value + value_bytes, headers, timestamp_delta_ms);
+  return record.value;
 }
 
 void RecordBatchBuilder::Add(std::string_view key, std::string_view value,
@@ -137,15 +142,12 @@ void RecordBatchBuilder::Add(std::string_view key, std::string_view value,
 }
 
 bool RecordBatchBuilder::AddBase64(std::string_view key, std::string_view base64_value,
-                                   std::span<const RecordHeader> headers,
+                                   std::size_t value_size, std::span<const RecordHeader> headers,
                                    int64_t timestamp_delta_ms) {
-  const std::optional<std::size_t> size = codec::Base64DecodedSize(base64_value);
-  if (!size) return false;
-  char* place = AddUnfilled(key, *size, headers, timestamp_delta_ms);
-  // The decoder writes no more than the value's size, so that the headers behind it are safe.
-  if (codec::Base64Decode(base64_value, place) == size) return true;
-  DropLast();
-  return false;
+  const Opened record = Open(key, value_size, headers, timestamp_delta_ms, codec::kBase64Slack);
+  if (!codec::Base64DecodeWithSlack(base64_value, value_size, record.value)) return false;
+  Close(record, record.value + value_size, headers, timestamp_delta_ms);
+  return true;
 }
 
 void RecordBatchBuilder::DropLast() {
@@ -200,9 +202,9 @@ std::optional<std::size_t> RecordBatchView::SizeFromPrefix(std::string_view firs
 base::Result<RecordBatchView> RecordBatchView::Parse(std::string_view bytes) {
   const std::optional<std::size_t> size = SizeFromPrefix(bytes);
   if (!size || *size > bytes.size()) {
-    return Fail(Code::kDataLoss,
-                "record batch length: expected at most " + std::to_string(bytes.size()) +
-                    " bytes, found " + (size ? std::to_string(*size) : "no valid length"));
+    return Fail(Code::kDataLoss, "record batch length: expected at most " +
+                                     std::to_string(bytes.size()) + " bytes, found " +
+                                     (size ? std::to_string(*size) : "no valid length"));
   }
   RecordBatchView batch(bytes.substr(0, *size));
   if (bytes[kMagic] != 2) {
@@ -217,8 +219,7 @@ base::Result<RecordBatchView> RecordBatchView::Parse(std::string_view bytes) {
                                      std::to_string(last_delta));
   }
   // Seven bytes is the least that a record takes.
-  if (!batch.compressed() &&
-      static_cast<std::size_t>(count) > (*size - kBatchHeaderBytes) / 7) {
+  if (!batch.compressed() && static_cast<std::size_t>(count) > (*size - kBatchHeaderBytes) / 7) {
     return Fail(Code::kDataLoss, "record batch: " + std::to_string(count) + " records do not fit " +
                                      std::to_string(*size) + " bytes");
   }
@@ -267,15 +268,14 @@ RecordReader::RecordReader(const RecordBatchView& batch)
       log_append_time_(batch.log_append_time()),
       count_(batch.record_count()) {
   if (batch.compressed()) {
-    status_ = Fail(Code::kNotSupported, "record batch is compressed: codec " +
-                                            std::to_string(batch.attributes() & 0x7));
+    status_ = Fail(Code::kNotSupported,
+                   "record batch is compressed: codec " + std::to_string(batch.attributes() & 0x7));
   }
 }
 
 bool RecordReader::Malformed(const char* what) {
-  status_ = Fail(Code::kDataLoss,
-                 "record " + std::to_string(next_) + " of the batch at offset " +
-                     std::to_string(base_offset_) + ": " + what);
+  status_ = Fail(Code::kDataLoss, "record " + std::to_string(next_) + " of the batch at offset " +
+                                      std::to_string(base_offset_) + ": " + what);
   return false;
 }
 

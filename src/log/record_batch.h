@@ -47,11 +47,12 @@ class RecordBatchBuilder {
   static std::size_t RecordBytesMax(std::size_t key_bytes, std::size_t value_bytes,
                                     std::span<const RecordHeader> headers = {});
 
-  void Add(std::string_view key, std::string_view value,
-           std::span<const RecordHeader> headers = {}, int64_t timestamp_delta_ms = 0);
-  // Decodes the value into its place. False, and nothing is added, when it is not base64.
+  void Add(std::string_view key, std::string_view value, std::span<const RecordHeader> headers = {},
+           int64_t timestamp_delta_ms = 0);
+  // Decodes the value, of size codec::Base64DecodedSize(base64_value), into its place. False, and
+  // nothing is added, when it is not base64.
   [[nodiscard]] bool AddBase64(std::string_view key, std::string_view base64_value,
-                               std::span<const RecordHeader> headers = {},
+                               std::size_t value_size, std::span<const RecordHeader> headers = {},
                                int64_t timestamp_delta_ms = 0);
   // Adds a record whose value the caller writes to the returned place before the next call.
   [[nodiscard]] char* AddUnfilled(std::string_view key, std::size_t value_bytes,
@@ -67,6 +68,17 @@ class RecordBatchBuilder {
   Batch Finish() &&;
 
  private:
+  struct Opened {
+    char* value;
+    std::size_t total;
+  };
+  // Writes a record up to its value and makes room for the rest and `slack`; Close writes what
+  // follows the value, which ends at `value_end`.
+  Opened Open(std::string_view key, std::size_t value_bytes, std::span<const RecordHeader> headers,
+              int64_t timestamp_delta_ms, std::size_t slack);
+  void Close(const Opened& record, char* value_end, std::span<const RecordHeader> headers,
+             int64_t timestamp_delta_ms);
+
   base::Buffer buffer_;
   const int64_t base_timestamp_ms_;
   int64_t max_delta_ms_ = 0;

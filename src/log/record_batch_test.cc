@@ -23,7 +23,7 @@ TEST(RecordBatchTest, GivesBackWhatWasAdded) {
   const RecordHeader headers[] = {{"ehk", "12345"}, {"empty", ""}, {"null", {}}};
   builder.Add("user-1", "first", headers);
   builder.Add("user-2", std::string_view(), {}, 7);
-  ASSERT_TRUE(builder.AddBase64("user-3", codec::Base64Encode("third"), headers, 3));
+  ASSERT_TRUE(builder.AddBase64("user-3", codec::Base64Encode("third"), 5, headers, 3));
   Batch batch = std::move(builder).Finish();
   EXPECT_EQ(batch.record_count, 3);
   EXPECT_EQ(batch.max_timestamp_ms, 1'700'000'000'007);
@@ -62,16 +62,29 @@ TEST(RecordBatchTest, HasKafkasBytes) {
   const std::string hex = codec::HexEncode(batch.bytes.view());
   EXPECT_EQ(hex.substr(0, 34), "00000000000000000000003a0000000002");
   EXPECT_EQ(hex.substr(42),
-            "0000" "00000000" "0000000000000102" "0000000000000102" "ffffffffffffffff" "ffff"
-            "ffffffff" "00000001" "10" "00" "00" "00" "026b" "0276" "00");
+            "0000"
+            "00000000"
+            "0000000000000102"
+            "0000000000000102"
+            "ffffffffffffffff"
+            "ffff"
+            "ffffffff"
+            "00000001"
+            "10"
+            "00"
+            "00"
+            "00"
+            "026b"
+            "0276"
+            "00");
 }
 
 TEST(RecordBatchTest, RefusesBadBase64AndStaysUsable) {
   RecordBatchBuilder builder(5);
   builder.Add("a", "1");
   const std::size_t size = builder.size();
-  EXPECT_FALSE(builder.AddBase64("b", "####", {}, 99));
-  EXPECT_FALSE(builder.AddBase64("b", "abc"));
+  EXPECT_FALSE(builder.AddBase64("b", "####", 3, {}, 99));
+  EXPECT_FALSE(builder.AddBase64("b", "abc", 2));
   EXPECT_EQ(builder.size(), size);
   builder.Add("c", "2");
   Batch batch = std::move(builder).Finish();

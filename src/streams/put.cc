@@ -98,19 +98,17 @@ Scratch& ThreadScratch() {
 
 void GroupByShard(const StreamState& state, std::span<const PutEntry> entries,
                   std::vector<PutOutcome::Place>& places, Scratch& scratch) {
-  scratch.destination_of_route.resize(std::max(scratch.destination_of_route.size(),
-                                               state.routes.size()),
-                                      kNone);
+  scratch.destination_of_route.resize(
+      std::max(scratch.destination_of_route.size(), state.routes.size()), kNone);
   scratch.next.resize(entries.size());
   scratch.destinations.clear();
   scratch.touched_routes.clear();
   places.resize(entries.size());
   for (uint32_t i = 0; i < entries.size(); ++i) {
     const PutEntry& entry = entries[i];
-    auto after = std::upper_bound(state.routes.begin(), state.routes.end(), entry.hash,
-                                  [](HashKey key, const StreamState::Route& route) {
-                                    return key < route.start;
-                                  });
+    auto after = std::upper_bound(
+        state.routes.begin(), state.routes.end(), entry.hash,
+        [](HashKey key, const StreamState::Route& route) { return key < route.start; });
     auto route = static_cast<uint32_t>(after - state.routes.begin() - 1);
     uint32_t& destination = scratch.destination_of_route[route];
     if (destination == kNone) {
@@ -175,7 +173,8 @@ class ValueWriter {
     std::string_view data = entry.data.data() == nullptr ? std::string_view("", 0) : entry.data;
     if (!cipher_) {
       std::span<const log::RecordHeader> used(headers, count);
-      if (entry.data_is_base64) return batch.AddBase64(entry.partition_key, data, used);
+      if (entry.data_is_base64)
+        return batch.AddBase64(entry.partition_key, data, entry.data_size, used);
       batch.Add(entry.partition_key, data, used);
       return true;
     }
@@ -209,7 +208,7 @@ class ValueWriter {
 std::size_t BatchRoom(const Destination& to, std::span<const PutEntry> entries,
                       const Scratch& scratch, bool encrypts) {
   // Per record at most: length, attributes, deltas and counts 32, headers below 64.
-  std::size_t room = log::kBatchHeaderBytes;
+  std::size_t room = log::kBatchHeaderBytes + codec::kBase64Slack;
   for (uint32_t i = to.first; i != kNone; i = scratch.next[i]) {
     const PutEntry& entry = entries[i];
     room += 32 + entry.partition_key.size() + entry.data_size + (entry.explicit_hash ? 48 : 0) +
@@ -284,8 +283,8 @@ void Stream::Put(std::span<const PutEntry> entries, const PutOptions& options, P
         std::size_t refused;
         {
           std::lock_guard lock(to.shard->mutex_);
-          refused = TakeQuota(to.shard->write_quota_, entries, now_ns, outcome.places_, scratch,
-                              to);
+          refused =
+              TakeQuota(to.shard->write_quota_, entries, now_ns, outcome.places_, scratch, to);
         }
         if (refused > 0) to.shard->metrics_.write_throttled.Add(refused);
         call->throttled += refused;
@@ -305,8 +304,7 @@ void Stream::Put(std::span<const PutEntry> entries, const PutOptions& options, P
     uint32_t batches = 0;
     for (Destination& to : destinations) {
       if (to.accepted == 0) continue;
-      log::RecordBatchBuilder batch(arrival_ms,
-                                    BatchRoom(to, entries, scratch, values.encrypts()));
+      log::RecordBatchBuilder batch(arrival_ms, BatchRoom(to, entries, scratch, values.encrypts()));
       for (uint32_t i = to.first; i != kNone; i = scratch.next[i]) {
         if (outcome.places_[i].ordinal == PutOutcome::kThrottledOrdinal) continue;
         if (!values.Add(entries[i], batch)) {

@@ -1,50 +1,28 @@
 #include "streams/sequence_number.h"
 
+#include <array>
 #include <cstring>
 
 #include "base/check.h"
+#include "codec/big_endian.h"
 
 namespace millstream::streams {
 namespace {
 
 constexpr uint64_t kMask36 = (uint64_t{1} << 36) - 1;
 constexpr int64_t kDateLimitS = 16'025'175'000;  // AWS refuses later shard creations
-constexpr uint64_t kTen19 = 10'000'000'000'000'000'000ULL;
-
-// One step of the record index is 2^80; its digits in base 10^19.
-constexpr codec::Uint128 kStep = codec::Uint128{1} << 80;
-constexpr uint64_t kStepLow = static_cast<uint64_t>(kStep % kTen19);
-constexpr uint64_t kStepMiddle = static_cast<uint64_t>(kStep / kTen19);
-
-// Eight decimal digits of a number below 10^8 as little-endian bytes; three multiplications.
-uint64_t EightDigits(uint32_t value) {
-  uint64_t halves = value / 10'000 | (uint64_t{value % 10'000} << 32);
-  uint64_t hundreds = ((halves * 10'486) >> 20) & 0x0000'007f'0000'007f;
-  uint64_t pairs = ((halves - 100 * hundreds) << 16) + hundreds;
-  uint64_t tens = ((pairs * 103) >> 10) & 0x000f'000f'000f'000f;
-  return ((pairs - 10 * tens) << 8) + tens + 0x3030'3030'3030'3030;
-}
-
-// Writes exactly 19 digits.
-void WriteNineteen(uint64_t value, char* out) {
-  constexpr uint64_t kTen8 = 100'000'000;
-  constexpr uint64_t kTen16 = kTen8 * kTen8;
-  uint64_t top = value / kTen16;  // below 1000
-  uint64_t rest = value - top * kTen16;
-  uint64_t middle = EightDigits(static_cast<uint32_t>(rest / kTen8));
-  uint64_t low = EightDigits(static_cast<uint32_t>(rest % kTen8));
-  out[0] = static_cast<char>('0' + top / 100);
-  out[1] = static_cast<char>('0' + top / 10 % 10);
-  out[2] = static_cast<char>('0' + top % 10);
-  std::memcpy(out + 3, &middle, 8);
-  std::memcpy(out + 11, &low, 8);
-}
-
-uint64_t ReadDigits(const char* text, int count) {
-  uint64_t value = 0;
-  for (int i = 0; i < count; ++i) value = value * 10 + static_cast<uint64_t>(text[i] - '0');
-  return value;
-}
+// One step of the record index is 2^80: 25 decimal digits, here in groups of eight, lowest first,
+// each digit a byte.
+constexpr std::array<uint64_t, 4> kStep = [] {
+  std::array<uint64_t, 4> groups{};
+  codec::Uint128 rest = codec::Uint128{1} << 80;
+  for (uint64_t& group : groups) {
+    for (int shift = 0; shift < 64; shift += 8, rest /= 10) {
+      group |= static_cast<uint64_t>(rest % 10) << shift;
+    }
+  }
+  return groups;
+}();
 
 }  // namespace
 
@@ -67,8 +45,7 @@ std::optional<SequenceNumber> SequenceNumber::Parse(std::string_view decimal) {
   return parsed->number;
 }
 
-std::optional<SequenceNumber::Versioned> SequenceNumber::ParseAnyVersion(
-    std::string_view decimal) {
+std::optional<SequenceNumber::Versioned> SequenceNumber::ParseAnyVersion(std::string_view decimal) {
   auto number = codec::ParseUint192(decimal);
   if (!number) return std::nullopt;
   Versioned parsed;
@@ -114,27 +91,30 @@ void SequenceNumberWriter::MoveTo(int64_t arrival_s, uint64_t index) {
   char* end = codec::FormatUint192(number.ToNumber(), text);
   CHECK(end - text == static_cast<std::ptrdiff_t>(SequenceNumber::kTextSize));
   std::memcpy(high_text_, text, sizeof high_text_);
-  middle_ = ReadDigits(text + 18, 19);
-  low_ = ReadDigits(text + 37, 19);
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    groups_[i] = codec::LoadBigEndian<uint64_t>(end - 8 * (i + 1));
+  }
 }
 
 char* SequenceNumberWriter::WriteNext(char* out) {
   std::memcpy(out, high_text_, sizeof high_text_);
-  WriteNineteen(middle_, out + 18);
-  WriteNineteen(low_, out + 37);
+  char* const end = out + SequenceNumber::kTextSize;
   ++index_;
-  uint64_t carry = 0;
-  // Neither sum overflows: both addends are below 10^19, and 2 * 10^19 > 2^64 is caught by the
-  // comparison before the addition.
-  if (low_ >= kTen19 - kStepLow) {
-    low_ -= kTen19 - kStepLow;
-    carry = 1;
-  } else {
-    low_ += kStepLow;
+  bool carry = false;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    codec::StoreBigEndian<uint64_t>(end - 8 * (i + 1), groups_[i]);
+    // Decimal addition in ASCII: '0' + 0xc6 = 0xf6, so that ten overflows a byte into the next one.
+    // Bytes that did not overflow have their top bit set and the 0xf6 still in them.
+    uint64_t sum;
+    const bool first = __builtin_add_overflow(groups_[i], 0xc6c6'c6c6'c6c6'c6c6 + kStep[i], &sum);
+    const bool second = __builtin_add_overflow(sum, uint64_t{carry}, &sum);
+    carry = first || second;
+    const uint64_t kept = sum >> 7 & 0x0101'0101'0101'0101;
+    groups_[i] = (sum - kept * 0xf6) | 0x3030'3030'3030'3030;
   }
-  middle_ += kStepMiddle + carry;
-  if (middle_ >= kTen19) [[unlikely]] MoveTo(arrival_s_, index_);
-  return out + SequenceNumber::kTextSize;
+  if (carry) [[unlikely]]
+    MoveTo(arrival_s_, index_);
+  return end;
 }
 
 }  // namespace millstream::streams

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,8 +14,8 @@ namespace millstream::streams {
 // decimal with 56 digits. From the top:
 //   4 bits 2 | 36 shard creation, s | 4 shard index mod 16 | 64 record index | 8 zero |
 //   36 arrival, s | 32 shard index | 4 bits 2
-// (learnt from kinesalite, db/index.js). The record index is the record's offset in the shard's log,
-// so a sequence number leads to its record without an index.
+// (learnt from kinesalite, db/index.js). The record index is the record's offset in the shard's
+// log, so a sequence number leads to its record without an index.
 struct SequenceNumber {
   int64_t shard_created_s = 0;
   uint64_t index = 0;
@@ -72,10 +73,10 @@ class SequenceNumberWriter {
   uint32_t shard_index_;
   int64_t arrival_s_;
   uint64_t index_;
-  // The number in base 10^19: its two lower parts, and the digits of the highest.
-  uint64_t low_ = 0;
-  uint64_t middle_ = 0;
-  char high_text_[18];
+  // The number's text: its first digits, and the others in groups of eight, lowest group first, the
+  // last digit of a group in the lowest byte.
+  char high_text_[24];
+  std::array<uint64_t, 4> groups_;
 };
 
 }  // namespace millstream::streams

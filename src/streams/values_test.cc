@@ -75,7 +75,14 @@ std::string FromHex(std::string_view hex) {
 TEST(SequenceNumberTest, HasTheLayoutOfVersionTwo) {
   SequenceNumber number{0x54c04cb9, 0x3039, 0x54c04cba, 5};
   std::string text = number.ToString();
-  EXPECT_EQ(text, FromHex("2" "054c04cb9" "5" "0000000000003039" "00" "054c04cba" "00000005" "2"));
+  EXPECT_EQ(text, FromHex("2"
+                          "054c04cb9"
+                          "5"
+                          "0000000000003039"
+                          "00"
+                          "054c04cba"
+                          "00000005"
+                          "2"));
   EXPECT_EQ(text.size(), SequenceNumber::kTextSize);
   EXPECT_EQ(text.substr(0, 2), "49");
   EXPECT_EQ(SequenceNumber::Parse(text), number);
@@ -139,6 +146,23 @@ TEST(SequenceNumberWriterTest, WritesWhatTheNumberIs) {
       ASSERT_EQ(std::string_view(text, sizeof text), number.ToString()) << number.index;
     }
   }
+}
+
+// The digits that are counted on overflow about every 83 million records.
+TEST(SequenceNumberWriterTest, CarriesIntoTheFirstDigits) {
+  SequenceNumber number{1'700'000'000, 26242097, 1'700'000'100, 3};
+  const std::string before = number.ToString();
+  SequenceNumberWriter writer(number.shard_created_s, number.shard_index, number.arrival_s,
+                              number.index);
+  char text[SequenceNumber::kTextSize];
+  writer.WriteNext(text);
+  EXPECT_EQ(std::string_view(text, sizeof text), before);
+  for (int i = 0; i < 3; ++i) {
+    ++number.index;
+    writer.WriteNext(text);
+    EXPECT_EQ(std::string_view(text, sizeof text), number.ToString());
+  }
+  EXPECT_NE(before.substr(0, 24), number.ToString().substr(0, 24));
 }
 
 class IteratorTest : public testing::Test {

@@ -37,6 +37,44 @@ TEST(PutRequestTest, ReadsPutRecordsInAnyOrderOfMembers) {
   EXPECT_EQ(request.payload_bytes, 5u + 1 + 3);
 }
 
+// Records are read by the shape of the one before; every other one must be noticed.
+TEST(PutRequestTest, RecordsThatAreNotLikeTheOneBefore) {
+  const std::string alike = R"({"Data":"AAAA","PartitionKey":"k"})";
+  const struct {
+    std::string record;
+    bool taken;
+  } cases[] = {
+      {alike, true},
+      {R"({"PartitionKey":"k2","Data":"AAA="})", true},
+      {R"({"Data": "AAAA", "PartitionKey": "k"})", true},
+      {R"({"Data":"","PartitionKey":"k"})", true},
+      {R"({"Data":"AAAA","PartitionKey":"k","ExplicitHashKey":"5"})", true},
+      {R"({"Data":"AAAA","PartitionKey":""})", false},
+      {R"({"Data":"AAAA","PartitionKey":"k\"})", false},
+      {R"({"Data":"AAAA","PartitionKey":"k\""})", false},
+      {R"({"Data":"AAA","PartitionKey":"k"})", false},
+      {R"({"Data":"AAAA","PartitionKez":"k"})", false},
+      {R"({"Data":"AAAA","PartitionKey":"k")", false},
+      {R"({"Data":"AAAA","PartitionKey":"k"}})", false},
+      {R"({"Data":"AAAA"})", false},
+  };
+  PutRequest request;
+  for (const auto& [record, taken] : cases) {
+    const std::string body =
+        R"({"StreamName":"s","Records":[)" + alike + "," + record + "," + alike + "]}";
+    ASSERT_EQ(TakesMany(body, request), taken) << body;
+    if (!taken) continue;
+    ASSERT_EQ(request.entries.size(), 3u) << body;
+    EXPECT_EQ(request.entries[2].partition_key, "k");
+    EXPECT_EQ(request.entries[2].data, "AAAA");
+    PutRequest alone;
+    ASSERT_TRUE(TakesMany(R"({"StreamName":"s","Records":[)" + record + "]}", alone));
+    EXPECT_EQ(request.entries[1].partition_key, alone.entries[0].partition_key);
+    EXPECT_EQ(request.entries[1].data, alone.entries[0].data);
+    EXPECT_EQ(request.entries[1].explicit_hash, alone.entries[0].explicit_hash);
+  }
+}
+
 TEST(PutRequestTest, ReadsPutRecord) {
   PutRequest request;
   ASSERT_TRUE(TakesOne(
