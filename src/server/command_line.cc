@@ -144,7 +144,6 @@ void AddSql(CLI::App& app, Invocation& invocation) {
   sql->add_option("application", options.application,
                   "SQL text, or a document with an application: JSON of describe-application or "
                   "create-application, CloudFormation, terraform show -json; - is standard input")
-      ->required()
       ->type_name("FILE");
   sql->add_option("--name", options.name, "Which application of a document with several");
   auto list = [&](const char* name, std::vector<std::string>& values, const char* help,
@@ -190,6 +189,7 @@ void AddSql(CLI::App& app, Invocation& invocation) {
   sql->add_flag("--bare", options.bare,
                 "Rows alone, as they would be written to an output stream");
   sql->add_flag("--strict", options.strict, "Exit with 4 when a row went to error_stream");
+  list("-e,--eval", options.evaluate, "Print the value of an expression (repeatable)", "EXPRESSION");
   sql->add_flag("--check", options.check, "Judge the application and run nothing");
   sql->add_flag("--explain", options.explain, "Show the plan and run nothing");
   sql->add_flag("--print-schema", options.print_schema,

@@ -92,6 +92,7 @@ struct SqlOptions {
   SqlFormat format = SqlFormat::kNdjson;
   bool bare = false;
   bool strict = false;
+  std::vector<std::string> evaluate;  // expressions, instead of an application
   bool check = false;
   bool explain = false;
   bool print_schema = false;

@@ -10,6 +10,7 @@
 #include "analytics/document.h"
 #include "server/command_sql_input.h"
 #include "server/commands.h"
+#include "sql/constant.h"
 #include "sql/datetime.h"
 #include "sql/lexer.h"
 
@@ -264,6 +265,20 @@ int ShowCheck(const SqlSetup& setup, const sql::Application& application) {
   return Print(text) ? 0 : 1;
 }
 
+int Evaluate(const std::vector<std::string>& expressions) {
+  int code = 0;
+  for (const std::string& expression : expressions) {
+    auto value = sql::EvaluateText(expression);
+    if (!value) {
+      std::fputs(PointedError("expression", expression, value.error().message()).c_str(), stderr);
+      code = kExitApplication;
+    } else if (!Print(*value + "\n")) {
+      return 1;
+    }
+  }
+  return code;
+}
+
 int ShowSchema(const SqlSetup& setup) {
   analytics::Definition shown;
   for (const SqlStream& stream : setup.streams) {
@@ -308,6 +323,9 @@ std::string PointedError(std::string_view label, std::string_view text,
 
 int RunSql(const Invocation& invocation) {
   const SqlOptions& options = invocation.sql;
+  if (!options.evaluate.empty()) return Evaluate(options.evaluate);
+  if (options.application.empty())
+    return Usage("sql: name the application, or an expression with --eval");
   auto start_ms = sql::ParseTimestamp(options.start);
   if (!start_ms)
     return Usage(

@@ -10,8 +10,8 @@
 #include "codec/json_value.h"
 #include "codec/time_format.h"
 #include "sql/cast.h"
+#include "sql/constant.h"
 #include "sql/datetime.h"
-#include "sql/parser.h"
 
 namespace millstream::server {
 
@@ -101,13 +101,7 @@ class SqlInput::Impl {
       const sql::MappedColumn& column = schema.columns[c];
       std::string path = column.mapping.empty() ? "$." + column.name : column.mapping;
       if (column.name != options_.rowtime && !(json && path == options_.rowtime)) continue;
-      sql::Type type;
-      try {
-        type = sql::ParseType(column.type);
-      } catch (const sql::SqlError& error) {
-        return Fail(Code::kInvalidArgument,
-                    fmt::format("type of column {}: {}", column.name, error.what()));
-      }
+      ASSIGN_OR_RETURN(sql::Type type, sql::ReadType(column.type));
       if (type.kind == sql::Kind::kBoolean || type.kind == sql::Kind::kTime ||
           sql::IsBinary(type.kind)) {
         return Fail(Code::kInvalidArgument,

@@ -7,8 +7,8 @@
 #include "analytics/discover.h"
 #include "analytics/document.h"
 #include "base/file_system.h"
+#include "sql/constant.h"
 #include "sql/lexer.h"
-#include "sql/parser.h"
 
 namespace millstream::server {
 
@@ -64,42 +64,6 @@ bool LooksLikeYaml(std::string_view text) {
       return true;
   }
   return false;
-}
-
-// "a VARCHAR(4), \"b c\" DOUBLE": members are called as the columns were written.
-SqlResult<std::vector<sql::MappedColumn>> ParseColumns(const std::string& text) {
-  auto statements = sql::Parse("CREATE STREAM S (" + text + ")");
-  if (!statements || statements->size() != 1) {
-    std::string why = statements ? "expected columns" : statements.error().message();
-    return Usage(
-        fmt::format("--columns '{}': {} (write 'ticker VARCHAR(4), price DOUBLE')", text, why));
-  }
-  std::vector<sql::MappedColumn> columns;
-  try {
-    std::vector<sql::Token> tokens = sql::Tokenize(text);
-    int depth = 0;
-    bool first = true;
-    std::vector<std::string> names;
-    for (const sql::Token& token : tokens) {
-      if (first && token.kind != sql::Token::Kind::kEnd) {
-        names.push_back(token.kind == sql::Token::Kind::kQuoted ? token.text : token.source);
-      }
-      first = false;
-      if (token.kind != sql::Token::Kind::kOperator) continue;
-      if (token.text == "(") ++depth;
-      if (token.text == ")") --depth;
-      first = token.text == "," && depth == 0;
-    }
-    const auto& definitions = (*statements)[0].columns;
-    for (std::size_t c = 0; c < definitions.size() && c < names.size(); ++c) {
-      bool plain = names[c].find_first_of(".[]'\"") == std::string::npos;
-      columns.push_back({definitions[c].name.text, sql::TypeName(definitions[c].type),
-                         plain ? "$." + names[c] : "$['" + names[c] + "']"});
-    }
-  } catch (const sql::SqlError& error) {
-    return Usage(fmt::format("--columns '{}': {}", text, error.what()));
-  }
-  return columns;
 }
 
 class Loader {
@@ -199,8 +163,11 @@ class Loader {
     for (SqlStream& stream : named_) Stream(stream.name).schema = stream.schema;
     for (const std::string& given : options_.columns) {
       auto [name, text] = SplitName(given);
-      auto columns = ParseColumns(text);
-      if (!columns) return tl::unexpected(columns.error());
+      auto columns = sql::ReadColumns(text);
+      if (!columns) {
+        return Usage(fmt::format("--columns '{}': {} (write 'ticker VARCHAR(4), price DOUBLE')",
+                                 text, columns.error().message()));
+      }
       SqlStream& stream = Stream(name);
       stream.schema = {};
       stream.schema.columns = std::move(*columns);
@@ -344,13 +311,12 @@ class Loader {
     std::vector<sql::Type> types;
     for (const sql::MappedColumn& column : stream.schema.columns) {
       table.columns.push_back({column.name, column.type});
-      try {
-        types.push_back(sql::ParseType(column.type));
-      } catch (const sql::SqlError& error) {
+      auto type = sql::ReadType(column.type);
+      if (!type) {
         return Application(
-            Error(Code::kInvalidArgument,
-                  fmt::format("table {}, column {}: {}", table.name, column.name, error.what())));
+            type.error().Within(fmt::format("table {}, column {}", table.name, column.name)));
       }
+      types.push_back(std::move(*type));
     }
     std::string failed;
     auto mapper = sql::InputMapper::Create(

@@ -282,6 +282,11 @@ def test_a_printed_schema_is_one_that_is_read(sql, tmp_path):
     assert rows(done.stdout) == RESULTS and done.stderr == ""
 
 
+def test_expressions(sql):
+    done = sql("--eval", "1 + 1", "-e", "'a' || 'b'", "-e", "CAST(NULL AS INTEGER)")
+    assert done.stdout == "2\n'ab'\nNULL\n"
+
+
 # -- wrong inputs ---------------------------------------------------------------------------------------
 
 def test_bad_records_go_to_the_error_stream_and_stop_nothing(sql, tmp_path):
@@ -328,7 +333,8 @@ def test_division_by_zero_goes_to_the_error_stream(sql, tmp_path):
     (["app.sql", "--check"], 3, "there is no input stream"),
     (["app.sql", "--format", "xml", "--check"], 2, "xml"),
     (["schema.json", "--input", "records.json"], 3, "not an application"),
-    ([], 2, "application is required"),
+    ([], 2, "name the application"),
+    (["--eval", "1 +"], 3, "expression:1:4: "),
 ])
 def test_what_is_wrong_is_said(sql, arguments, code, message):
     done = sql(*arguments, check=False)

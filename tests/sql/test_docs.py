@@ -1,0 +1,20 @@
+"""Every example of the SQL documentation prints what it says."""
+import difflib
+from pathlib import Path
+
+import pytest
+
+from doc_examples import ROOT, replay
+
+PAGES = sorted((ROOT / "docs/sql").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_print_what_the_page_says(page):
+    text = Path(page).read_text()
+    now = replay(text)
+    assert now == text, "\n".join(difflib.unified_diff(text.split("\n"), now.split("\n"), page.name, "as it runs", lineterm="", n=2))
+
+
+def test_the_reference_has_examples():
+    assert (ROOT / "docs/sql/reference.md").read_text().count("$ millstream sql") > 20
