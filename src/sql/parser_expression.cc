@@ -184,7 +184,8 @@ ExpressionPtr Parser::Predicate() {
       Take();
       negated = true;
     }
-    if (TakeWord("LIKE") || IsWord("SIMILAR")) {
+    // SUBSTRING(text SIMILAR pattern ESCAPE c) has the word without TO.
+    if (TakeWord("LIKE") || (IsWord("SIMILAR") && (negated || IsWord("TO", 1)))) {
       bool similar = TakeWord("SIMILAR");
       if (similar) ExpectWord("TO");
       ExpressionPtr e = Make(EKind::kLike, at, similar ? "SIMILAR" : "LIKE");

@@ -1,7 +1,7 @@
 """The examples of the SQL documentation, as files, commands and their output.
 
 A fenced block whose info string names a file (```sql app.sql) is that file. A ```console block holds commands
-(`$ millstream sql ...`) and what they print. A table whose first column is called `expression` holds
+(`$ millstream sql ...`, the first of them decides) and what they print: standard error only when they fail or end with 2>&1. A table whose first column is called `expression` holds
 expressions and, in its second column, their values. Everything is in the order of the document.
 
     python3 tests/sql/doc_examples.py docs/sql/reference.md           says what differs
@@ -31,9 +31,10 @@ def run(command, directory):
     if "<" in words:
         stdin = open(Path(directory) / words[words.index("<") + 1])
         words = words[:words.index("<")]
-    done = subprocess.run([BINARY, *words[1:]], cwd=directory, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=60)
-    return done.stdout
+    everything = words[-1] == "2>&1"
+    done = subprocess.run([BINARY, *words[1:-1 if everything else None]], cwd=directory, stdin=stdin, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT if everything else subprocess.PIPE, text=True, timeout=60)
+    return done.stdout if done.returncode == 0 or everything else done.stdout + done.stderr
 
 
 def evaluate(expression):
@@ -55,7 +56,7 @@ def replay(text):
                 body = lines[at + 1:end]
                 if fence[2]:
                     (Path(directory) / fence[2]).write_text("\n".join(body) + "\n")
-                elif fence[1] == "console":
+                elif fence[1] == "console" and body[0].startswith("$ millstream sql"):
                     body = console(body, directory)
                 out += [line, *body, "```"]
                 at = end + 1
