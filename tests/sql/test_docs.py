@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+import doc_examples
+from conftest import BINARY
 from doc_examples import ROOT, replay
 
+doc_examples.BINARY = BINARY
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/sql").glob("*.md"))]
 
 
