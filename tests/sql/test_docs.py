@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 
 import doc_examples
-from conftest import BINARY
 from doc_examples import ROOT, replay
 
-doc_examples.BINARY = BINARY
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/sql").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_examples_print_what_the_page_says(page):
+def test_examples_print_what_the_page_says(page, binary, monkeypatch):
+    monkeypatch.setattr(doc_examples, "BINARY", binary)
     text = Path(page).read_text()
     now = replay(text)
     assert now == text, "\n".join(difflib.unified_diff(text.split("\n"), now.split("\n"), page.name, "as it runs", lineterm="", n=2))
