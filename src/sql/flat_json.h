@@ -1,0 +1,262 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
+namespace millstream::sql {
+
+// Reads records that are one flat JSON object by the shape of the records before them: after a
+// member comes the one that came after it last time, so a name is compared, not searched, and
+// values that no column wants are stepped over. A name that was not expected is looked up, so
+// optional members cost little.
+//
+// It judges what it gives as strictly as JSON does, or gives up: nested values, escapes, blanks in
+// unusual places, numbers of more than 18 digits, more than kMembersMax different members. The
+// caller then reads the record another way, so giving up changes speed and never a result. One
+// thread.
+class FlatJson {
+ public:
+  enum class Kind : uint8_t { kNull, kFalse, kTrue, kInteger, kNumber, kText };
+  struct Value {
+    Kind kind = Kind::kNull;
+    std::string_view text;  // of numbers and texts, a view into the record
+    int64_t integer = 0;    // of kInteger
+    double number = 0;      // of kNumber, when exact
+    bool exact = false;     // number is the nearest double to text
+  };
+  static constexpr std::size_t kMembersMax = 256;
+
+  // The members to be given, by their places in this list: different names, at most kMembersMax.
+  explicit FlatJson(const std::vector<std::string>& wanted);
+
+  // Calls use(place, value) for each wanted member, in the order of the text, repeated ones too; it
+  // returns false to give up. False when the record was given up; use may have been called then.
+  template <typename Use>
+  bool Read(std::string_view record, Use&& use) {
+    if (!IsPlain(record)) return false;
+    at_ = record.data();
+    end_ = at_ + record.size();
+    SkipBlanks();
+    if (!Take('{')) return false;
+    SkipBlank();
+    if (at_ < end_ && *at_ == '}') return false;
+    std::size_t member = first_;
+    std::size_t* expects = &first_;
+    while (true) {
+      if (member == kNone || !TakeName(members_[member])) {
+        member = LookUp();
+        if (member == kNone) return false;
+        *expects = member;
+      }
+      SkipBlank();
+      Value value;
+      int place = members_[member].place;
+      if (!(place < 0 ? Skip() : Take(value))) return false;
+      if (place >= 0 && !use(place, value)) return false;
+      SkipBlank();
+      if (at_ == end_) return false;
+      char c = *at_++;
+      if (c == '}') break;
+      if (c != ',') return false;
+      SkipBlank();
+      expects = &members_[member].next;
+      member = *expects;
+    }
+    SkipBlanks();
+    return at_ == end_;
+  }
+
+ private:
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  struct Member {
+    std::string name;  // with its quotes and the colon: "name":
+    int place = -1;    // -1: not wanted
+    std::size_t next = kNone;
+  };
+
+  // Valid UTF-8.
+  static bool IsPlain(std::string_view record);
+
+  bool Take(char c) {
+    if (at_ == end_ || *at_ != c) return false;
+    ++at_;
+    return true;
+  }
+  void SkipBlank() {
+    if (at_ < end_ && *at_ == ' ') ++at_;
+  }
+  void SkipBlanks() {
+    while (at_ < end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
+
+  bool TakeName(const Member& member) {
+    std::size_t size = member.name.size();
+    if (static_cast<std::size_t>(end_ - at_) < size) return false;
+#if defined(__x86_64__)
+    if (size <= 16 && end_ - at_ >= 16) {
+      // Names lie in strings of at least 16 bytes, see Add.
+      __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
+      __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(member.name.data()));
+      auto same = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)));
+      unsigned mask = (1u << size) - 1;
+      if ((same & mask) != mask) return false;
+      at_ += size;
+      return true;
+    }
+#endif
+    if (std::memcmp(at_, member.name.data(), size) != 0) return false;
+    at_ += size;
+    return true;
+  }
+
+  // The member whose name stands here, and steps behind its colon. kNone: none that can be read.
+  std::size_t LookUp();
+  std::size_t Add(std::string_view name, int place);
+
+  // Steps behind a text's closing quote; at_ is behind the opening one. Gives up at escapes.
+  bool TakeText(std::string_view& text) {
+    const char* start = at_;
+#if defined(__x86_64__)
+    while (end_ - at_ >= 16) {
+      __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
+      __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+      __m128i escape = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+      // Bytes below a blank: what is 0x1F after taking the larger of the two.
+      __m128i control =
+          _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(0x1F)), _mm_set1_epi8(0x1F));
+      auto stops = static_cast<unsigned>(
+          _mm_movemask_epi8(_mm_or_si128(quote, _mm_or_si128(escape, control))));
+      if (stops == 0) {
+        at_ += 16;
+        continue;
+      }
+      at_ += __builtin_ctz(stops);
+      if (*at_ != '"') return false;
+      text = {start, static_cast<std::size_t>(at_ - start)};
+      ++at_;
+      return true;
+    }
+#endif
+    for (; at_ < end_; ++at_) {
+      if (*at_ == '"') {
+        text = {start, static_cast<std::size_t>(at_ - start)};
+        ++at_;
+        return true;
+      }
+      if (*at_ == '\\' || static_cast<unsigned char>(*at_) < 0x20) return false;
+    }
+    return false;
+  }
+
+  bool TakeWord(const char* word, std::size_t size) {
+    if (static_cast<std::size_t>(end_ - at_) < size || std::memcmp(at_, word, size) != 0)
+      return false;
+    at_ += size;
+    return true;
+  }
+
+  static bool IsDigit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
+  // 10^n are exact doubles up to here.
+  static constexpr double kPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                       1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+  bool TakeNumber(Value& value);
+  bool Take(Value& value) {
+    if (at_ == end_) return false;
+    switch (*at_) {
+      case '"':
+        ++at_;
+        value.kind = Kind::kText;
+        return TakeText(value.text);
+      case 't':
+        value.kind = Kind::kTrue;
+        return TakeWord("true", 4);
+      case 'f':
+        value.kind = Kind::kFalse;
+        return TakeWord("false", 5);
+      case 'n':
+        value.kind = Kind::kNull;
+        return TakeWord("null", 4);
+      default:
+        return TakeNumber(value);
+    }
+  }
+  bool Skip() {
+    if (at_ == end_) return false;
+    if (*at_ == '"') {
+      ++at_;
+      std::string_view text;
+      return TakeText(text);
+    }
+    const char* start = at_;
+    while (at_ < end_ && (IsDigit(*at_) || *at_ == '.' || *at_ == '-' || *at_ == 'e' ||
+                          *at_ == '+' || *at_ == 'E')) {
+      ++at_;
+    }
+    if (at_ != start) return true;  // no column asks whether it is a number
+    Value value;
+    return Take(value);
+  }
+
+  std::vector<Member> members_;
+  std::unordered_map<std::string, std::size_t> by_name_;
+  std::size_t first_ = kNone;  // the member that records began with
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
+};
+
+inline bool FlatJson::TakeNumber(Value& value) {
+  const char* start = at_;
+  bool negative = *at_ == '-';
+  if (negative) ++at_;
+  const char* digits = at_;
+  int64_t mantissa = 0;
+  while (at_ < end_ && IsDigit(*at_) && at_ - digits < 19)
+    mantissa = mantissa * 10 + (*at_++ - '0');
+  auto whole = at_ - digits;
+  if (whole == 0 || whole > 18 || (whole > 1 && *digits == '0')) return false;
+  bool plain = at_ == end_ || (*at_ != '.' && *at_ != 'e' && *at_ != 'E');
+  if (plain) {
+    value.kind = Kind::kInteger;
+    value.integer = negative ? -mantissa : mantissa;
+    value.text = {start, static_cast<std::size_t>(at_ - start)};
+    return true;
+  }
+  value.kind = Kind::kNumber;
+  std::ptrdiff_t scale = 0;
+  if (*at_ == '.') {
+    const char* fraction = ++at_;
+    while (at_ < end_ && IsDigit(*at_) && at_ - fraction < 19 - whole) {
+      mantissa = mantissa * 10 + (*at_++ - '0');
+    }
+    scale = at_ - fraction;
+    if (scale == 0 || scale + whole > 18) return false;
+  }
+  value.exact = mantissa <= (int64_t{1} << 53) && scale <= 22;
+  if (at_ < end_ && (*at_ == 'e' || *at_ == 'E')) {
+    ++at_;
+    if (at_ < end_ && (*at_ == '+' || *at_ == '-')) ++at_;
+    const char* exponent = at_;
+    while (at_ < end_ && IsDigit(*at_) && at_ - exponent < 6) ++at_;
+    if (at_ == exponent || at_ - exponent == 6) return false;
+    value.exact = false;
+  }
+  value.text = {start, static_cast<std::size_t>(at_ - start)};
+  if (value.exact) {
+    // Both are exact doubles, so their quotient is the nearest one to the text.
+    double number = static_cast<double>(mantissa) / kPowers[scale];
+    value.number = negative ? -number : number;
+  }
+  return true;
+}
+
+}  // namespace millstream::sql
