@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "analytics/document_node.h"
+#include "analytics/yaml.h"
 #include "codec/json_value.h"
 #include "codec/json_writer.h"
 
@@ -314,13 +315,16 @@ Status ReadAny(Node root, Document& out) {
       "CloudFormation template, or the output of terraform show -json");
 }
 
-Result<codec::JsonDocument> ParseJson(std::string_view text) {
-  auto json = codec::JsonDocument::Parse(text);
-  if (!json) {
-    return Fail(
-        Code::kInvalidArgument,
-        "not JSON (YAML must be converted first, for instance with yq): " + json.error().message());
+Result<codec::JsonDocument> ParseText(std::string_view text) {
+  std::string converted;
+  std::size_t start = text.find_first_not_of(" \t\r\n");
+  if (start != std::string_view::npos && text[start] != '{' && text[start] != '[' &&
+      LooksLikeYaml(text)) {
+    ASSIGN_OR_RETURN(converted, JsonOfYaml(text));
+    text = converted;
   }
+  auto json = codec::JsonDocument::Parse(text);
+  if (!json) return Fail(Code::kInvalidArgument, "not JSON: " + json.error().message());
   if (!json->root().is_object()) return Fail(Code::kInvalidArgument, "not a JSON object");
   return json;
 }
@@ -349,7 +353,7 @@ void WriteSchema(codec::JsonWriter& json, const sql::InputSchema& schema) {
 }  // namespace
 
 Result<Document> ParseDocument(std::string_view text) {
-  ASSIGN_OR_RETURN(codec::JsonDocument json, ParseJson(text));
+  ASSIGN_OR_RETURN(codec::JsonDocument json, ParseText(text));
   Document out;
   DocumentContext context(json.root(), out.notes);
   TRY(ReadAny(context.root(), out));
@@ -358,7 +362,7 @@ Result<Document> ParseDocument(std::string_view text) {
 }
 
 Result<Document> ParseSchemaDocument(std::string_view text) {
-  ASSIGN_OR_RETURN(codec::JsonDocument json, ParseJson(text));
+  ASSIGN_OR_RETURN(codec::JsonDocument json, ParseText(text));
   Document out;
   DocumentContext context(json.root(), out.notes);
   Node root = context.root();

@@ -16,7 +16,7 @@ struct Document {
   std::vector<std::string> notes;
 };
 
-// Reads JSON in any of these forms:
+// Reads JSON, or YAML, in any of these forms:
 //   - the answer of DescribeApplication, version 1 or 2, or its ApplicationDetail alone;
 //   - the request of CreateApplication, version 1 or 2 (aws ... --cli-input-json);
 //   - a CloudFormation template with AWS::KinesisAnalytics[V2]::Application and its

@@ -143,7 +143,7 @@ void AddSql(CLI::App& app, Invocation& invocation) {
                              "Run a SQL application on files, a pipe or a live stream");
   sql->add_option("application", options.application,
                   "SQL text, or a document with an application: JSON of describe-application or "
-                  "create-application, CloudFormation, terraform show -json; - is standard input")
+                  "create-application, CloudFormation (JSON, YAML), terraform show -json; - is standard input")
       ->type_name("FILE");
   sql->add_option("--name", options.name, "Which application of a document with several");
   auto list = [&](const char* name, std::vector<std::string>& values, const char* help,

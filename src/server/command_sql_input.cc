@@ -30,6 +30,12 @@ std::string_view TextOf(codec::JsonValue object, std::string_view name) {
 
 }  // namespace
 
+std::string RecordData(std::string_view line) {
+  auto json = codec::JsonDocument::Parse(line);
+  if (!json || !json->root().is_object()) return {};
+  return codec::Base64Decode(TextOf(json->root(), "Data")).value_or("");
+}
+
 int64_t EpochMs(double number) {
   double size = std::fabs(number);
   if (size < 1e11) return std::llround(number * 1e3);

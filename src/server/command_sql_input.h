@@ -47,6 +47,8 @@ class SqlInput {
   std::unique_ptr<Impl> impl_;
 };
 
+// The data of a line as `millstream tail -o json` prints it; empty when it is none.
+std::string RecordData(std::string_view line);
 // A number of seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by its
 // size, as milliseconds.
 int64_t EpochMs(double number);

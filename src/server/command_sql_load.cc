@@ -6,7 +6,9 @@
 
 #include "analytics/discover.h"
 #include "analytics/document.h"
+#include "analytics/yaml.h"
 #include "base/file_system.h"
+#include "server/command_sql_input.h"
 #include "sql/constant.h"
 #include "sql/lexer.h"
 
@@ -58,14 +60,6 @@ bool FileExists(const std::string& path) {
   return files.Exists(path).value_or(false);
 }
 
-bool LooksLikeYaml(std::string_view text) {
-  for (std::string_view word : {"AWSTemplateFormatVersion:", "Resources:", "---\n", "Transform:"}) {
-    if (text.starts_with(word) || text.find("\n" + std::string(word)) != std::string_view::npos)
-      return true;
-  }
-  return false;
-}
-
 class Loader {
  public:
   explicit Loader(const SqlOptions& options) : options_(options) {}
@@ -90,13 +84,7 @@ class Loader {
     if (!text) return tl::unexpected(text.error());
     setup_.label = options_.application == "-" ? "(standard input)" : options_.application;
     std::size_t start = text->find_first_not_of(" \t\r\n");
-    if (start == std::string::npos || (*text)[start] != '{') {
-      if (LooksLikeYaml(*text)) {
-        return Application(
-            Error(Code::kNotSupported,
-                  setup_.label + ": YAML is not read; convert it to JSON first, for instance with "
-                                 "cfn-flip or yq"));
-      }
+    if (start == std::string::npos || ((*text)[start] != '{' && !analytics::LooksLikeYaml(*text))) {
       setup_.definition.code = std::move(*text);
       return true;
     }
@@ -249,9 +237,10 @@ class Loader {
       auto sample = reader.Peek(kSampleRecords);
       if (!sample) return Running(sample.error());
       if (stream.schema.columns.empty()) {
+        std::vector<std::string> data;  // of the records, where lines hold those
         if (options_.records) {
-          return Usage(fmt::format("--records: give the schema of {} with --schema or --columns",
-                                   stream.name));
+          for (std::string_view line : *sample) data.push_back(RecordData(line));
+          sample->assign(data.begin(), data.end());
         }
         if (auto found = DiscoverStream(stream, *sample, setup_.notes); !found) return found;
       } else {

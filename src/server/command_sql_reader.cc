@@ -18,6 +18,7 @@ namespace {
 // Small enough to stay in the second-level cache between the system's copy and the parser.
 constexpr std::size_t kBufferBytes = 256 * 1024;
 constexpr std::size_t kRecordBytesMax = 256 << 20;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // what some editors write first
 
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -72,6 +73,11 @@ base::Status RecordReader::Fill() {
     return Fail(Code::kUnavailable, fmt::format("cannot read {}: {}", path_, std::strerror(errno)));
   if (got == 0) ended_ = true;
   end_ += static_cast<std::size_t>(got);
+  if (!begun_ && (end_ >= kByteOrderMark.size() || ended_)) {
+    begun_ = true;
+    if (std::string_view(buffer_.get(), end_).starts_with(kByteOrderMark))
+      begin_ += kByteOrderMark.size();
+  }
   if (!decided_) Decide();
   return {};
 }

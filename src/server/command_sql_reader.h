@@ -85,6 +85,7 @@ class RecordReader {
   std::size_t capacity_;
   std::size_t begin_ = 0, end_ = 0;  // what has not been given yet
   std::size_t searched_ = 0;         // bytes behind begin_ that hold no record's end
+  bool begun_ = false;
   bool ended_ = false;
   bool fresh_ = false;  // Peek has filled the buffer: Read need not
   bool decided_ = false;

@@ -101,7 +101,8 @@ def test_the_application_on_standard_input(sql):
 
 @pytest.mark.parametrize("text", [
     json.dumps(RECORDS), json.dumps(RECORDS, indent=2), "\n".join(json.dumps(r, indent=1) for r in RECORDS),
-    "".join(json.dumps(r) for r in RECORDS) + "\n", "\r\n".join(json.dumps(r) for r in RECORDS), "\n\n" + ndjson(RECORDS)])
+    "".join(json.dumps(r) for r in RECORDS) + "\n", "\r\n".join(json.dumps(r) for r in RECORDS), "\n\n" + ndjson(RECORDS),
+    "\ufeff" + ndjson(RECORDS), "\ufeff" + json.dumps(RECORDS)])
 def test_json_in_all_shapes(sql, tmp_path, text):
     (tmp_path / "shape.json").write_text(text)
     done = sql("app.sql", "--schema", "schema.json", "--input", "shape.json", "--rowtime", "$.at")
@@ -165,6 +166,8 @@ def test_records_of_tail_keep_their_arrival(sql, tmp_path):
               "Data": base64.b64encode(json.dumps(r).encode()).decode()} for n, r in enumerate(RECORDS)]
     (tmp_path / "tail.json").write_text(ndjson(lines))
     assert rows(sql("app.sql", "--schema", "schema.json", "--input", "tail.json", "--records").stdout) == RESULTS
+    discovered = sql("app.sql", "--input", "tail.json", "--records")
+    assert rows(discovered.stdout) == RESULTS and '"price" DOUBLE' in discovered.stderr
     (tmp_path / "facts.sql").write_text("""CREATE STREAM d (k VARCHAR(8), q VARCHAR(8), t TIMESTAMP);
         CREATE PUMP p AS INSERT INTO d SELECT STREAM partition_key, sequence_number, approximate_arrival_time FROM source_sql_stream_001;""")
     done = sql("facts.sql", "--schema", "schema.json", "--input", "tail.json", "--records", "--bare")
@@ -221,6 +224,25 @@ def application_forms():
             "outputs": [{"name": "DESTINATION_SQL_STREAM", "schema": [{"record_format_type": "JSON"}]}]}}]}}}
     return {name: form for name, form in locals().items() if name in (
         "create_v1", "create_v2", "describe_v1", "describe_v2", "template", "template_v2", "terraform")}
+
+
+def test_a_template_in_yaml(sql, tmp_path):
+    (tmp_path / "template.yaml").write_text(f"""\
+AWSTemplateFormatVersion: 2010-09-09
+Resources:
+  Out:
+    Type: AWS::KinesisAnalytics::ApplicationOutput
+    Properties: {{ApplicationName: !Ref App, Output: {{Name: DESTINATION_SQL_STREAM, DestinationSchema: {{RecordFormatType: JSON}}}}}}
+  App:
+    Type: AWS::KinesisAnalytics::Application
+    Properties:
+      Inputs:
+        - NamePrefix: SOURCE_SQL_STREAM
+          InputSchema: {json.dumps(SCHEMA)}
+      ApplicationCode: |{APPLICATION.replace(chr(10), chr(10) + " " * 8)}
+""")
+    done = sql("template.yaml", "--input", "records.json", "--rowtime", "$.at")
+    assert rows(done.stdout) == RESULTS and done.stderr == ""
 
 
 @pytest.mark.parametrize("form", sorted(application_forms()))
@@ -339,12 +361,6 @@ def test_division_by_zero_goes_to_the_error_stream(sql, tmp_path):
 def test_what_is_wrong_is_said(sql, arguments, code, message):
     done = sql(*arguments, check=False)
     assert done.returncode == code and message in done.stderr and done.stdout == ""
-
-
-def test_yaml_is_named(sql, tmp_path):
-    (tmp_path / "template.yaml").write_text("AWSTemplateFormatVersion: 2010-09-09\nResources:\n  App:\n    Type: AWS::KinesisAnalytics::Application\n")
-    done = sql("template.yaml", "--check", check=False)
-    assert done.returncode == 3 and "YAML is not read; convert it to JSON first" in done.stderr
 
 
 def test_an_empty_input_gives_nothing(sql, tmp_path):
