@@ -18,7 +18,7 @@ using base::Status;
 namespace {
 
 // Results of closed windows show up so soon after their time.
-constexpr std::chrono::milliseconds kRound(200);
+constexpr std::chrono::milliseconds kRound = StreamFollower::kPollInterval;
 constexpr std::size_t kSampleRecords = 100;
 
 std::atomic<bool> stop_wanted{false};

@@ -48,4 +48,36 @@ std::size_t FlatJson::LookUp() {
   return Add(name, -1);
 }
 
+// Brackets must be closed by their own kind, as everywhere else.
+bool FlatJson::SkipNested() {
+  constexpr int kDepthMax = 64;
+  char open[kDepthMax];
+  int depth = 0;
+  while (at_ < end_) {
+    char c = *at_++;
+    switch (c) {
+      case '"': {
+        std::string_view text;
+        if (!TakeText(text)) return false;
+        break;
+      }
+      case '{':
+      case '[':
+        if (depth == kDepthMax) return false;
+        open[depth++] = c == '{' ? '}' : ']';
+        break;
+      case '}':
+      case ']':
+        if (open[--depth] != c) return false;
+        if (depth == 0) return true;
+        break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t')
+          return false;
+        break;
+    }
+  }
+  return false;
+}
+
 }  // namespace millstream::sql

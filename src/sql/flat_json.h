@@ -18,10 +18,10 @@ namespace millstream::sql {
 // values that no column wants are stepped over. A name that was not expected is looked up, so
 // optional members cost little.
 //
-// It judges what it gives as strictly as JSON does, or gives up: nested values, escapes, blanks in
-// unusual places, numbers of more than 18 digits, more than kMembersMax different members. The
-// caller then reads the record another way, so giving up changes speed and never a result. One
-// thread.
+// It judges what it gives as strictly as JSON does, or gives up: nested values that are wanted,
+// escapes, blanks in unusual places, numbers of more than 18 digits, more than kMembersMax
+// different members. Of what nobody wants it looks at quotes and brackets only. The caller then
+// reads the record another way, so giving up changes speed and never a result. One thread.
 class FlatJson {
  public:
   enum class Kind : uint8_t { kNull, kFalse, kTrue, kInteger, kNumber, kText };
@@ -190,12 +190,19 @@ class FlatJson {
         return TakeNumber(value);
     }
   }
+  // Steps over a value that no column wants.
   bool Skip() {
     if (at_ == end_) return false;
-    if (*at_ == '"') {
-      ++at_;
-      std::string_view text;
-      return TakeText(text);
+    std::string_view text;
+    switch (*at_) {
+      case '"':
+        ++at_;
+        return TakeText(text);
+      case '{':
+      case '[':
+        return SkipNested();
+      default:
+        break;
     }
     const char* start = at_;
     while (at_ < end_ && (IsDigit(*at_) || *at_ == '.' || *at_ == '-' || *at_ == 'e' ||
@@ -206,6 +213,7 @@ class FlatJson {
     Value value;
     return Take(value);
   }
+  bool SkipNested();
 
   std::vector<Member> members_;
   std::unordered_map<std::string, std::size_t> by_name_;

@@ -65,11 +65,20 @@ TEST(FlatJsonTest, GivesUpWhatIsNotFlatOrNotJson) {
                              R"({a:1})",
                              R"({"a":1 "b":2})",
                              R"({"a":1234567890123456789})",
-                             R"({"x":[1],"a":1})",
+                             R"({"x":[1},"a":1})",
+                             R"({"x":["\n"],"a":1})",
                              "{\"a\":1} x"}) {
     EXPECT_FALSE(Read(json, record)) << record;
     EXPECT_TRUE(Read(json, R"({"a":1})"));  // and goes on
   }
+}
+
+TEST(FlatJsonTest, StepsOverNestedValuesThatNobodyWants) {
+  FlatJson json({"a"});
+  std::vector<Given> given;
+  EXPECT_TRUE(Read(json, R"({"x":{"a":[1,{"b":"]}"}],"c":null},"a":1,"y":[]})", &given));
+  EXPECT_EQ(given, (std::vector<Given>{{0, FlatJson::Kind::kInteger, "1"}}));
+  EXPECT_FALSE(Read(json, "{\"x\":" + std::string(65, '[') + std::string(65, ']') + ",\"a\":1}"));
 }
 
 TEST(FlatJsonTest, NumbersAreTheNearestDoubles) {

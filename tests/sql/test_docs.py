@@ -20,3 +20,10 @@ def test_examples_print_what_the_page_says(page, binary, monkeypatch):
 
 def test_the_reference_has_examples():
     assert (ROOT / "docs/sql/reference.md").read_text().count("$ millstream sql") > 15
+
+
+def test_the_example_gives_its_expected_result(run_millstream):
+    home = ROOT / "examples/sql"
+    run_millstream("sql", home / "calls_per_ip.sql", "--check")
+    done = run_millstream("sql", home / "calls_per_ip.sql", "--input", home / "calls.json", "--rowtime", "$.eventTime", "--strict")
+    assert done.stdout == (home / "calls_per_ip.expected.json").read_text() and done.stderr == ""
