@@ -22,7 +22,9 @@ LAYERS = {
     "analytics": ["base", "codec", "log", "catalog", "streams", "sql"],
     "aws": ["base", "codec", "net", "http"],
     "services/kinesis": ["base", "codec", "net", "log", "http", "streams", "aws"],
-    "server": ["base", "codec", "net", "log", "http", "catalog", "streams", "sql", "analytics", "aws", "services/kinesis"],
+    "services/kinesisanalytics": ["base", "codec", "net", "http", "log", "streams", "sql", "analytics", "aws"],
+    "server": ["base", "codec", "net", "log", "http", "catalog", "streams", "sql", "analytics", "aws",
+               "services/kinesis", "services/kinesisanalytics"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')

@@ -28,6 +28,7 @@ enum class Refusal : uint8_t {
   kStatus,         // `status` does not allow it
   kLimit,          // `limit`
   kConfiguration,  // `message`: the definition does not hold together
+  kArgument,       // `message`: what was asked for makes no sense here
   kCode,           // `message`: the code is wrong, with line and column
   kNotSupported,   // `message`
   kStorage,        // `message`: the environment's fault

@@ -19,7 +19,6 @@ struct ApplicationMetrics {
   base::Gauge checkpoint_bytes;
   base::Gauge pending_bytes;           // results that wait for their streams
   base::Counter replayed_steps_total;  // after crashes
-  base::Counter uptime_ms_total;
 };
 
 }  // namespace millstream::analytics

@@ -44,6 +44,13 @@ struct AuditConfig {
   int64_t queue_events = 10'000;  // above it events are dropped and counted
 };
 
+struct AnalyticsConfig {
+  std::string buckets_directory;  // empty: reference data in buckets is not supported
+  int64_t threads = 2;
+  int64_t checkpoint_interval_ms = 10'000;
+  int64_t applications_max = 50;  // per account and region
+};
+
 struct LoggingConfig {
   std::string level = "info";
   std::string format = "text";
@@ -59,6 +66,20 @@ struct StreamConfig {
   int64_t retention_hours = 24;
   std::map<std::string, std::string> tags;
   std::string where;  // "millstream.toml:12", for messages
+};
+
+// A SQL application that runs once the server is up: a document as people have it, or code, the schema
+// of its input, and the streams on both sides.
+struct ApplicationConfig {
+  std::string name;      // empty: the document's
+  std::string document;  // JSON text of document_file
+  std::string code;
+  std::string schema;    // JSON text of schema_file
+  std::string input;     // source stream
+  std::string start = "TRIM_HORIZON";
+  std::string output_format = "JSON";
+  std::map<std::string, std::string> outputs;  // in-application stream -> stream
+  std::string where;
 };
 
 struct AccessKeyConfig {
@@ -100,10 +121,12 @@ struct Config {
   std::string default_region = "us-east-1";
   std::string key_ring_file;  // empty: the user's state folder, see DefaultKeyRingFile()
   AuditConfig audit;
+  AnalyticsConfig analytics;
   LoggingConfig logging;
   int64_t shutdown_grace_ms = 10'000;
   int64_t fault_seed = 1;
   std::vector<StreamConfig> streams;
+  std::vector<ApplicationConfig> applications;
   std::vector<AccessKeyConfig> access_keys;
   std::vector<FaultConfig> faults;
 

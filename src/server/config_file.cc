@@ -17,7 +17,7 @@ namespace {
 using base::Status;
 
 // The lists of tables: what one may contain, for spelling hints.
-const std::vector<std::string_view> kTables = {"stream", "access_key", "fault"};
+const std::vector<std::string_view> kTables = {"stream", "application", "access_key", "fault"};
 
 std::string Joined(std::string_view section, std::string_view key) {
   return section.empty() ? std::string(key) : fmt::format("{}.{}", section, key);
@@ -47,6 +47,8 @@ class Reader {
       std::string_view name = key.str();
       if (name == "stream") {
         ReadList(name, node, [this](const toml::table& table) { ReadStream(table); });
+      } else if (name == "application") {
+        ReadList(name, node, [this](const toml::table& table) { ReadApplication(table); });
       } else if (name == "access_key") {
         ReadList(name, node, [this](const toml::table& table) { ReadAccessKey(table); });
       } else if (name == "fault") {
@@ -166,7 +168,7 @@ class Reader {
     };
     for (auto&& [key, node] : table) {
       if (key.str() == "tags") {
-        ReadTags(node, stream);
+        ReadTexts("stream.tags", node, stream.tags);
       } else {
         ReadOption("stream", key, node, options);
       }
@@ -174,21 +176,72 @@ class Reader {
     if (Need(table, "stream", "name")) loaded_.config.streams.push_back(std::move(stream));
   }
 
-  void ReadTags(const toml::node& node, StreamConfig& stream) {
-    const toml::table* tags = node.as_table();
-    if (tags == nullptr) {
-      return Complain(node.source(), "stream.tags",
+  void ReadTexts(std::string_view name, const toml::node& node,
+                 std::map<std::string, std::string>& to) {
+    const toml::table* texts = node.as_table();
+    if (texts == nullptr) {
+      std::string_view last = name.substr(name.rfind('.') + 1);
+      return Complain(node.source(), std::string(name),
                       fmt::format("expected a table, found {}", KindOf(node)),
-                      "write tags = { key = \"value\" }");
+                      fmt::format("write {} = {{ key = \"value\" }}", last));
     }
-    for (auto&& [key, value] : *tags) {
+    for (auto&& [key, value] : *texts) {
       if (auto* text = value.as_string()) {
-        stream.tags.emplace(key.str(), text->get());
+        to.emplace(key.str(), text->get());
       } else {
-        Complain(value.source(), Joined("stream.tags", key.str()),
+        Complain(value.source(), Joined(name, key.str()),
                  fmt::format("expected text, found {}", KindOf(value)));
       }
     }
+  }
+
+  void ReadApplication(const toml::table& table) {
+    ApplicationConfig application;
+    application.where = Place(table.source());
+    std::string code_file, schema_file, document_file;
+    auto text = [](std::string_view key, std::string* value) {
+      return Option{.key = key, .flag = {}, .help = {}, .value = value};
+    };
+    std::vector<Option> options = {
+        text("application.name", &application.name),
+        text("application.code", &application.code),
+        text("application.code_file", &code_file),
+        text("application.schema_file", &schema_file),
+        text("application.document_file", &document_file),
+        text("application.input", &application.input),
+        {.key = "application.start",
+         .flag = {},
+         .help = {},
+         .value = &application.start,
+         .choices = {"TRIM_HORIZON", "NOW"}},
+        {.key = "application.output_format",
+         .flag = {},
+         .help = {},
+         .value = &application.output_format,
+         .choices = {"JSON", "CSV"}},
+    };
+    for (auto&& [key, node] : table) {
+      if (key.str() == "outputs") {
+        ReadTexts("application.outputs", node, application.outputs);
+      } else {
+        ReadOption("application", key, node, options);
+      }
+    }
+    auto beside = [&](std::string_view key, const std::string& name, std::string& to) {
+      if (auto content = ReadBeside("application", table, key, name)) to = std::move(*content);
+    };
+    beside("code_file", code_file, application.code);
+    beside("schema_file", schema_file, application.schema);
+    beside("document_file", document_file, application.document);
+    if (!table.contains("document_file")) {
+      bool whole = Need(table, "application", "name") && Need(table, "application", "input") &&
+                   Need(table, "application", "schema_file");
+      if (!whole) return;
+      if (!table.contains("code") && !table.contains("code_file")) {
+        return Complain(table.source(), "application.code", "missing", "give code or code_file");
+      }
+    }
+    loaded_.config.applications.push_back(std::move(application));
   }
 
   void ReadAccessKey(const toml::table& table) {
@@ -216,10 +269,10 @@ class Reader {
         ReadOption("access_key", key, node, options);
       }
     }
-    if (auto text = ReadBeside(table, "secret_file", secret_file)) {
+    if (auto text = ReadBeside("access_key", table, "secret_file", secret_file)) {
       access_key.secret = text->substr(0, text->find_first_of("\r\n"));
     }
-    if (auto text = ReadBeside(table, "policy_file", policy_file)) {
+    if (auto text = ReadBeside("access_key", table, "policy_file", policy_file)) {
       access_key.policies.push_back(std::move(*text));
     }
     if (!table.contains("secret") && !table.contains("secret_file")) {
@@ -245,13 +298,13 @@ class Reader {
 
   // Content of a file that the configuration names; a relative path is from the configuration's
   // folder.
-  std::optional<std::string> ReadBeside(const toml::table& table, std::string_view key,
-                                        const std::string& name) {
+  std::optional<std::string> ReadBeside(std::string_view section, const toml::table& table,
+                                        std::string_view key, const std::string& name) {
     if (name.empty()) return std::nullopt;
     auto path = std::filesystem::path(path_).parent_path() / name;
     auto text = files_.ReadFile(path.string());
     if (text) return std::move(*text);
-    Complain(table.get(key)->source(), Joined("access_key", key), text.error().message(),
+    Complain(table.get(key)->source(), Joined(section, key), text.error().message(),
              "name a file that the server can read");
     return std::nullopt;
   }

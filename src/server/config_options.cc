@@ -185,6 +185,14 @@ std::vector<Option> OptionsOf(Config& c) {
       number("audit.queue_events", &c.audit.queue_events, 100, 10'000'000,
              "Events that may wait; above it they are dropped and counted"),
 
+      text("analytics.buckets_directory", &c.analytics.buckets_directory, "",
+           "Folder in which each bucket of reference data is a folder; empty: none"),
+      number("analytics.threads", &c.analytics.threads, 1, 256, "Threads that run SQL applications"),
+      number("analytics.checkpoint_interval_ms", &c.analytics.checkpoint_interval_ms, 100, kDayMs,
+             "How much is replayed at most after a crash"),
+      number("analytics.applications_max", &c.analytics.applications_max, 1, 100'000,
+             "Per account and region"),
+
       choice("logging.level", &c.logging.level, "--log-level",
              {"debug", "info", "warn", "error", "off"}, "Least severe line to write"),
       choice("logging.format", &c.logging.format, "--log-format", {"text", "json"},

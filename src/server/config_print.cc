@@ -40,6 +40,23 @@ void PrintStream(const StreamConfig& stream, std::string& out) {
   }
 }
 
+void PrintApplication(const ApplicationConfig& application, std::string& out) {
+  out += fmt::format("\n[[application]]  # From {}.\nname = {}\nstart = {}\n", application.where,
+                     TomlString(application.name), TomlString(application.start));
+  if (!application.document.empty()) {
+    out += fmt::format("# document_file = ({} bytes)\n", application.document.size());
+    return;
+  }
+  out += fmt::format("input = {}\noutput_format = {}\n# schema_file = ({} bytes)\ncode = {}\n",
+                     TomlString(application.input), TomlString(application.output_format),
+                     application.schema.size(), TomlString(application.code));
+  if (application.outputs.empty()) return;
+  out += "[application.outputs]\n";
+  for (const auto& [stream, to] : application.outputs) {
+    out += fmt::format("{} = {}\n", TomlString(stream), TomlString(to));
+  }
+}
+
 void PrintAccessKey(const AccessKeyConfig& key, std::string& out) {
   out +=
       fmt::format("\n[[access_key]]  # From {}.\nid = {}\n# secret = (not shown)\naccount = {}\n",
@@ -60,6 +77,9 @@ std::string PrintConfig(const LoadedConfig& loaded) {
   std::string out;
   PrintOptions(loaded, config, out);
   for (const StreamConfig& stream : config.streams) PrintStream(stream, out);
+  for (const ApplicationConfig& application : config.applications) {
+    PrintApplication(application, out);
+  }
   for (const AccessKeyConfig& key : config.access_keys) PrintAccessKey(key, out);
   for (const FaultConfig& fault : config.faults) {
     out += fmt::format(

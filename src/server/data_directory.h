@@ -15,6 +15,7 @@ namespace millstream::server {
 //   lock              locked while open; the owner's process id
 //   catalog.sqlite    catalog::Store
 //   log/              log::Store
+//   analytics/        analytics::Applications
 class DataDirectory {
  public:
   // kFailedPrecondition when another process has it (names the process) or a newer Millstream wrote
@@ -26,6 +27,7 @@ class DataDirectory {
 
   const std::string& path() const { return path_; }
   std::string catalog_file() const { return path_ + "/catalog.sqlite"; }
+  std::string analytics_directory() const { return path_ + "/analytics"; }
   std::string log_directory() const { return path_ + "/log"; }
 
  private:

@@ -284,6 +284,52 @@ void WriteStreams(const streams::StreamRegistry& registry, MetricsPage& page) {
   WriteShards(shown, page);
 }
 
+void WriteApplications(const analytics::Applications& applications, MetricsPage& page) {
+  auto list = applications.ListAll();
+  std::vector<std::string> labels;
+  for (const auto& item : list) {
+    const analytics::ApplicationKey& key = item.application->key;
+    labels.push_back(fmt::format("account=\"{}\",region=\"{}\",application=\"{}\"", key.account,
+                                 key.region, MetricsPage::EscapeLabel(key.name)));
+  }
+  auto family = [&](std::string_view name, std::string_view help, std::string_view type,
+                    auto value) {
+    page.Family(name, help, type);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      page.Sample(name, labels[i], static_cast<double>(value(list[i])));
+    }
+  };
+  using Item = analytics::Applications::Measured;
+  using Metrics = analytics::ApplicationMetrics;
+  auto count = [&](std::string_view name, std::string_view help, base::Counter Metrics::*field) {
+    family(name, help, "counter", [field](const Item& i) { return ((*i.metrics).*field).value(); });
+  };
+  auto level = [&](std::string_view name, std::string_view help, base::Gauge Metrics::*field) {
+    family(name, help, "gauge", [field](const Item& i) { return ((*i.metrics).*field).value(); });
+  };
+  family("analytics_running", "1 while the application runs.", "gauge", [](const Item& i) {
+    return i.application->status == analytics::ApplicationStatus::kRunning ? 1 : 0;
+  });
+  count("analytics_records_total", "Records read (Records).", &Metrics::records_total);
+  count("analytics_bytes_total", "Their bytes (Bytes).", &Metrics::bytes_total);
+  level("analytics_millis_behind_latest", "Age of the oldest unread record (MillisBehindLatest).",
+        &Metrics::millis_behind_latest);
+  count("analytics_results_total", "Rows for outputs.", &Metrics::results_total);
+  count("analytics_results_written_total", "Of these, acknowledged by their streams.",
+        &Metrics::results_written_total);
+  count("analytics_results_refused_total", "Tries that a stream refused; they are made again.",
+        &Metrics::results_refused_total);
+  count("analytics_row_errors_total", "Rows of error_stream.", &Metrics::row_errors_total);
+  count("analytics_steps_total", "Steps with records or results.", &Metrics::steps_total);
+  count("analytics_replayed_steps_total", "Of these, done again after a crash.",
+        &Metrics::replayed_steps_total);
+  count("analytics_checkpoints_total", "Checkpoints written.", &Metrics::checkpoints_total);
+  count("analytics_checkpoint_failures_total", "Checkpoints that could not be written.",
+        &Metrics::checkpoint_failures_total);
+  level("analytics_checkpoint_bytes", "Size of the last checkpoint.", &Metrics::checkpoint_bytes);
+  level("analytics_pending_bytes", "Results that wait for their streams.", &Metrics::pending_bytes);
+}
+
 }  // namespace
 
 std::string WriteMetricsText(const MetricsSources& sources) {
@@ -303,6 +349,7 @@ std::string WriteMetricsText(const MetricsSources& sources) {
   }
   if (sources.log != nullptr) WriteLog(*sources.log, page);
   if (sources.streams != nullptr) WriteStreams(*sources.streams, page);
+  if (sources.applications != nullptr) WriteApplications(*sources.applications, page);
   if (sources.audit != nullptr) WriteAudit(sources.audit->metrics(), page);
   return page.text();
 }

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "analytics/applications.h"
 #include "aws/front_door.h"
 #include "base/clock.h"
 #include "http/server.h"
@@ -18,6 +19,7 @@ struct MetricsSources {
   const log::Store* log = nullptr;
   const streams::StreamRegistry* streams = nullptr;
   const AuditTrail* audit = nullptr;
+  const analytics::Applications* applications = nullptr;
   int64_t started_ms = 0;
   int64_t startup_ns = 0;
 };

@@ -8,6 +8,7 @@
 
 #include "base/logging.h"
 #include "server/config_load.h"
+#include "server/configured_applications.h"
 #include "server/metrics_text.h"
 
 namespace millstream::server {
@@ -74,6 +75,7 @@ Result<std::unique_ptr<Server>> Server::Start(const Config& config, base::FileSy
   std::unique_ptr<Server> server(new Server(config, clock, random));
   TRY(server->OpenStorage(files));
   TRY(server->CreateStreams());
+  TRY(server->OpenApplications(files));
   TRY(server->OpenDoor());
   TRY(server->StartLoops());
   server->startup_ns_ = clock.MonotonicNs() - began_ns;
@@ -160,6 +162,30 @@ Status Server::CreateStreams() {
       "audit");
 }
 
+Status Server::OpenApplications(base::FileSystem& files) {
+  analytics::RunnerEnvironment environment{.registry = registry_.get(),
+                                           .log = log_.get(),
+                                           .files = &files,
+                                           .clock = &clock_,
+                                           .random = &random_,
+                                           .executor = nullptr,
+                                           .jobs = nullptr};
+  analytics::ApplicationsOptions options;
+  options.directory = directory_->analytics_directory();
+  options.threads = static_cast<int>(config_.analytics.threads);
+  options.applications_max = static_cast<std::size_t>(config_.analytics.applications_max);
+  options.runner.buckets_directory = config_.analytics.buckets_directory;
+  options.runner.checkpoint_interval_ms = config_.analytics.checkpoint_interval_ms;
+  ASSIGN_OR_RETURN(applications_,
+                   analytics::Applications::Open(*catalog_, environment, options));
+  analytics_v1_ = std::make_unique<services::kinesisanalytics::ServiceV1>(
+      *applications_, *registry_, config_.analytics.buckets_directory);
+  analytics_v2_ = std::make_unique<services::kinesisanalytics::ServiceV2>(
+      *applications_, *registry_, config_.analytics.buckets_directory);
+  applications_->StartAll();
+  return StartConfiguredApplications(config_, *applications_);
+}
+
 Status Server::OpenDoor() {
   ASSIGN_OR_RETURN(auto credentials, MakeCredentials(config_));
   credentials_.Replace(std::move(credentials));
@@ -173,6 +199,7 @@ Status Server::OpenDoor() {
                              .log = log_.get(),
                              .streams = registry_.get(),
                              .audit = audit_.get(),
+                             .applications = applications_.get(),
                              .started_ms = started_ms,
                              .startup_ns = startup_ns_});
   });
@@ -184,6 +211,8 @@ Status Server::OpenDoor() {
   front_door_ =
       std::make_unique<aws::FrontDoor>(clock_, random_, credentials_, *own_paths_, options);
   TRY(front_door_->Register(*kinesis_));
+  TRY(front_door_->Register(*analytics_v1_));
+  TRY(front_door_->Register(*analytics_v2_));
   front_door_->SetFaultPlan(&faults_);
 
   if (!config_.audit.enabled) return {};
@@ -255,6 +284,9 @@ void Server::Stop() {
   if (kinesis_ != nullptr) kinesis_->subscriptions().Stop();
   if (http_ != nullptr) http_->Stop(config_.shutdown_grace_ms);
   if (audit_ != nullptr) audit_->Stop();
+  if (analytics_v1_ != nullptr) analytics_v1_->Stop();
+  if (analytics_v2_ != nullptr) analytics_v2_->Stop();
+  if (applications_ != nullptr) applications_->Stop();
   if (registry_ != nullptr) registry_->Stop();
   if (jobs_ != nullptr) jobs_->Stop();
   if (log_ != nullptr) log_->Stop();

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "analytics/applications.h"
 #include "aws/credentials.h"
 #include "aws/fault_plan.h"
 #include "aws/front_door.h"
@@ -23,6 +24,8 @@
 #include "server/data_directory.h"
 #include "server/own_paths.h"
 #include "services/kinesis/service.h"
+#include "services/kinesisanalytics/service_v1.h"
+#include "services/kinesisanalytics/service_v2.h"
 #include "streams/key_ring.h"
 #include "streams/registry.h"
 
@@ -57,6 +60,7 @@ class Server {
   base::Status OpenStorage(base::FileSystem& files);
   base::Status OpenKeyRing(base::FileSystem& files);
   base::Status CreateStreams();
+  base::Status OpenApplications(base::FileSystem& files);
   base::Status OpenDoor();
   base::Status StartLoops();
   std::string WhyNotReady() const;
@@ -83,6 +87,9 @@ class Server {
   std::unique_ptr<base::TaskExecutor> tasks_;
   std::unique_ptr<streams::StreamRegistry> registry_;
   std::unique_ptr<services::kinesis::KinesisService> kinesis_;
+  std::unique_ptr<analytics::Applications> applications_;
+  std::unique_ptr<services::kinesisanalytics::ServiceV1> analytics_v1_;
+  std::unique_ptr<services::kinesisanalytics::ServiceV2> analytics_v2_;
   aws::CredentialStore credentials_;
   aws::RuleFaultPlan faults_;
   std::unique_ptr<AuditTrail> audit_;
