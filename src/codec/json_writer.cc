@@ -2,8 +2,10 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "codec/base64.h"
+#include "codec/big_endian.h"
 #include "codec/json_cursor.h"
 #include "codec/time_format.h"
 #include "codec/utf8.h"
@@ -68,6 +70,25 @@ void AppendJsonString(std::string_view text, Output out) {
     }
   }
   out.Append('"');
+}
+
+bool IsPlainInJson(std::string_view text) {
+  constexpr uint64_t kOnes = 0x0101'0101'0101'0101;
+  constexpr uint64_t kTop = 0x80 * kOnes;
+  // Eight bytes at a time: the top bit of a byte of `odd` is set where it is not plain. Borrows reach
+  // the bytes above an odd one only.
+  const auto odd = [](uint64_t x) {
+    const uint64_t quote = x ^ ('"' * kOnes);
+    const uint64_t slash = x ^ ('\\' * kOnes);
+    return (x | (x + kOnes) | (x - 0x20 * kOnes) | (quote - kOnes) | (slash - kOnes)) & kTop;
+  };
+  const char* at = text.data();
+  std::size_t left = text.size();
+  uint64_t found = 0;
+  for (; left >= 8; left -= 8, at += 8) found |= odd(LoadLittleEndian<uint64_t>(at));
+  uint64_t last = 'a' * kOnes;
+  std::memcpy(&last, at, left);
+  return (found | odd(last)) == 0;
 }
 
 JsonWriter& JsonWriter::Open(char c) {

@@ -8,6 +8,10 @@
 
 namespace millstream::codec {
 
+// True only when the JSON string of `text` is `text` between quotes: printable ASCII without quotes
+// and backslashes. (Longer UTF-8 stands as it is, too, but asks for a check.)
+bool IsPlainInJson(std::string_view text);
+
 // Appends JSON to a Buffer or string, commas and escapes included.
 //
 //   JsonWriter json(buffer);

@@ -93,5 +93,23 @@ TEST(JsonWriterTest, AnyStringReadsBackTheSame) {
   }
 }
 
+TEST(JsonWriterTest, PlainTextIsItsOwnJson) {
+  for (std::size_t size : {1, 7, 8, 9, 16, 23}) {
+    for (std::size_t place = 0; place < size; ++place) {
+      for (int c = 0; c < 256; ++c) {
+        std::string text(size, 'k');
+        text[place] = static_cast<char>(c);
+        const bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+        ASSERT_EQ(IsPlainInJson(text), plain) << size << " bytes, " << c << " at " << place;
+        if (!plain) continue;
+        std::string json;
+        AppendJsonString(text, json);
+        ASSERT_EQ(json, '"' + text + '"');
+      }
+    }
+  }
+  EXPECT_TRUE(IsPlainInJson(""));
+}
+
 }  // namespace
 }  // namespace millstream::codec

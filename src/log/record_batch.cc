@@ -289,6 +289,9 @@ bool RecordReader::Next(RecordView& record) {
       static_cast<std::size_t>(size) > rest_.size()) {
     return Malformed("length out of bounds");
   }
+  // Reading records is waiting for memory. Sizes are much alike: this is about where the one after
+  // the next two begins. (An address beyond the batch does no harm.)
+  __builtin_prefetch(rest_.data() + 3 * static_cast<std::size_t>(size));
   std::string_view body = rest_.substr(0, static_cast<std::size_t>(size));
   if (body.empty()) return Malformed("empty");
   body.remove_prefix(1);  // attributes

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "codec/big_endian.h"
+#include "codec/json_writer.h"
 #include "log/record_batch.h"
 #include "streams/aes_gcm.h"
 #include "streams/record_format.h"
@@ -102,6 +103,7 @@ base::Result<bool> AddBatch(const Reading& reading, const log::StoredBatch& batc
     RecordView record;
     record.data = from_log.value;
     record.partition_key = from_log.key;
+    record.plain_key = codec::IsPlainInJson(from_log.key);
     record.offset = from_log.offset;
     record.arrival_ms = from_log.timestamp_ms;
     if (from_log.header_count > 0) {

@@ -93,6 +93,7 @@ struct RecordView {
   log::Offset offset = 0;
   int64_t arrival_ms = 0;
   bool encrypted = false;  // was encrypted on disk
+  bool plain_key = false;  // codec::IsPlainInJson(partition_key), seen while it was at hand
   std::string_view origin = {};  // as PutEntry has it
 };
 

@@ -46,31 +46,22 @@ char* Put(char* out, std::string_view text) {
   return out + text.size();
 }
 
-// True when a JSON string of this text is the text between quotes.
-bool IsPlain(std::string_view text) {
-  for (char c : text) {
-    auto u = static_cast<unsigned char>(c);
-    if (u < 0x20 || u >= 0x7f || u == '"' || u == '\\') return false;
-  }
-  return true;
-}
-
-std::size_t JsonStringSize(std::string_view text) {
-  if (IsPlain(text)) return text.size() + 2;
+std::size_t KeySize(const RecordView& record) {
+  if (record.plain_key) return record.partition_key.size() + 2;
   std::string quoted;
-  codec::AppendJsonString(text, quoted);
+  codec::AppendJsonString(record.partition_key, quoted);
   return quoted.size();
 }
 
-char* PutJsonString(char* out, std::string_view text) {
-  if (IsPlain(text)) {
+char* PutKey(char* out, const RecordView& record) {
+  if (record.plain_key) {
     *out++ = '"';
-    out = Put(out, text);
+    out = Put(out, record.partition_key);
     *out++ = '"';
     return out;
   }
   std::string quoted;
-  codec::AppendJsonString(text, quoted);
+  codec::AppendJsonString(record.partition_key, quoted);
   return Put(out, quoted);
 }
 
@@ -124,7 +115,7 @@ std::size_t RecordRowWriter::RowSize(const RecordView& record) {
   }
   return kJsonSequence.size() + SequenceNumber::kTextSize + arrival_text_.size() +
          kJsonData.size() + Base64EncodedSize(record.data.size()) + kJsonKey.size() +
-         JsonStringSize(record.partition_key) + (record.encrypted ? kJsonEncrypted.size() : 1);
+         KeySize(record) + (record.encrypted ? kJsonEncrypted.size() : 1);
 }
 
 char* RecordRowWriter::WriteRow(const RecordView& record, char* out) {
@@ -154,7 +145,7 @@ char* RecordRowWriter::WriteRow(const RecordView& record, char* out) {
   out = Put(out, kJsonData);
   out = codec::Base64Encode(record.data, out);
   out = Put(out, kJsonKey);
-  out = PutJsonString(out, record.partition_key);
+  out = PutKey(out, record);
   if (record.encrypted) return Put(out, kJsonEncrypted);
   *out++ = '}';
   return out;
