@@ -15,12 +15,29 @@ namespace {
 
 constexpr std::size_t kSmallestPooled = 4096;       // bytes including the header
 constexpr std::size_t kLargestPooled = 16u << 20;
-constexpr uint32_t kClasses = 13;                   // 4 KiB << 0 .. 4 KiB << 12
+constexpr uint32_t kSteps = 4;                      // classes per doubling: a quarter is wasted at most
+constexpr uint32_t kClasses = 12 * kSteps + 1;
 constexpr uint32_t kNotPooled = ~0u;
 constexpr uint64_t kPooledBytesMax = 512u << 20;    // idle memory kept for reuse
-constexpr std::size_t kThreadBytesMax = 1u << 20;   // of one size class, per thread
+constexpr std::size_t kThreadBytesMax = 8u << 20;   // of those, per thread
+constexpr std::size_t kThreadClassBytesMax = 1u << 20;  // and of one size class, unless it is larger
 
-std::size_t ClassBytes(uint32_t size_class) { return kSmallestPooled << size_class; }
+constexpr std::size_t ClassBytes(uint32_t size_class) {
+  return (kSmallestPooled << size_class / kSteps) / kSteps * (kSteps + size_class % kSteps);
+}
+
+// The smallest class that holds `bytes`.
+constexpr uint32_t ClassOf(std::size_t bytes) {
+  if (bytes <= kSmallestPooled) return 0;
+  const auto doublings =
+      static_cast<uint32_t>(std::bit_width(bytes - 1) - std::bit_width(kSmallestPooled));
+  const std::size_t lower = kSmallestPooled << doublings;
+  const std::size_t step = lower / kSteps;
+  return doublings * kSteps + static_cast<uint32_t>((bytes - lower + step - 1) / step);
+}
+static_assert(ClassBytes(ClassOf(kLargestPooled)) == kLargestPooled);
+static_assert(ClassOf(kLargestPooled) == kClasses - 1);
+static_assert(ClassBytes(ClassOf(8193)) == 10240 && ClassBytes(ClassOf(8192)) == 8192);
 
 // Idle blocks that any thread may take, last in first out so that warm memory is used again.
 struct SharedPool {
@@ -41,6 +58,7 @@ thread_local bool thread_pool_gone = false;
 // Each thread keeps a few blocks to itself; they go to the shared pool when it exits.
 struct ThreadPool {
   std::vector<Block*> idle[kClasses];
+  std::size_t bytes = 0;
   ~ThreadPool() {
     SharedPool& shared = Shared();
     std::lock_guard lock(shared.mutex);
@@ -74,12 +92,13 @@ Block* AllocateBlock(std::size_t capacity_min) {
   if (bytes < kSmallestPooled / 2 || bytes > kLargestPooled) {
     block = NewBlock(bytes, kNotPooled);
   } else {
-    std::size_t rounded = std::max(std::bit_ceil(bytes), kSmallestPooled);
-    auto size_class = static_cast<uint32_t>(std::countr_zero(rounded / kSmallestPooled));
+    const uint32_t size_class = ClassOf(bytes);
+    const std::size_t rounded = ClassBytes(size_class);
     if (!thread_pool_gone && !Local().idle[size_class].empty()) {
-      auto& local = Local().idle[size_class];
-      block = local.back();
-      local.pop_back();
+      ThreadPool& local = Local();
+      block = local.idle[size_class].back();
+      local.idle[size_class].pop_back();
+      local.bytes -= rounded;
     } else {
       std::lock_guard lock(shared.mutex);
       auto& idle = shared.idle[size_class];
@@ -114,9 +133,12 @@ void ReleaseBlock(Block* block) {
   }
   shared.pooled_bytes.fetch_add(bytes, std::memory_order_relaxed);
   if (!thread_pool_gone) {
-    auto& mine = Local().idle[block->size_class];
-    if ((mine.size() + 1) * bytes <= std::max(kThreadBytesMax, 2 * bytes)) {
+    ThreadPool& local = Local();
+    auto& mine = local.idle[block->size_class];
+    if (local.bytes + bytes <= kThreadBytesMax &&
+        (mine.size() + 1) * bytes <= std::max(kThreadClassBytesMax, 2 * bytes)) {
       mine.push_back(block);
+      local.bytes += bytes;
       return;
     }
   }

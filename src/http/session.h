@@ -29,7 +29,7 @@ struct Answer {
 using StreamId = uint64_t;
 
 // Output above which sessions stop pulling from bodies, and HTTP/1 stops taking requests.
-inline constexpr std::size_t kOutputHighBytes = 256 << 10;
+inline constexpr std::size_t kOutputHighBytes = 64 << 10;
 
 // SHA-256 of nothing: what most requests without a body are signed with.
 inline constexpr codec::Sha256Bytes kEmptySha256 = {

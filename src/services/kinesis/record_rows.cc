@@ -24,7 +24,7 @@ using streams::SequenceNumber;
 
 // Chunks stay in the L2 cache between encoding and sending (docs/internals/performance: sending
 // from cold memory costs three times as much).
-constexpr std::size_t kChunkBytes = 192 << 10;
+constexpr std::size_t kChunkBytes = 60 << 10;
 
 constexpr std::string_view kJsonSequence = R"({"SequenceNumber":")";
 constexpr std::string_view kJsonData = R"(,"Data":")";
