@@ -13,14 +13,31 @@
 namespace millstream::base {
 namespace {
 
-constexpr std::size_t kSmallestPooled = 4096;       // bytes including the header
+// The address sanitizer sees the end of a block, and its release, only when it is malloc's own.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kPools = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool kPools = false;
+#else
+constexpr bool kPools = true;
+#endif
+#else
+constexpr bool kPools = true;
+#endif
+
+constexpr std::size_t kSmallestPooled = 512;  // bytes including the header
 constexpr std::size_t kLargestPooled = 16u << 20;
-constexpr uint32_t kSteps = 4;                      // classes per doubling: a quarter is wasted at most
-constexpr uint32_t kClasses = 12 * kSteps + 1;
+constexpr uint32_t kSteps = 4;  // classes per doubling: a quarter is wasted at most
+constexpr uint32_t kClasses = 15 * kSteps + 1;
 constexpr uint32_t kNotPooled = ~0u;
-constexpr uint64_t kPooledBytesMax = 512u << 20;    // idle memory kept for reuse
-constexpr std::size_t kThreadBytesMax = 8u << 20;   // of those, per thread
+constexpr uint64_t kPooledBytesMax = 512u << 20;        // idle memory kept for reuse
+constexpr std::size_t kThreadBytesMax = 8u << 20;       // of those, per thread
 constexpr std::size_t kThreadClassBytesMax = 1u << 20;  // and of one size class, unless it is larger
+constexpr std::size_t kMovedBytes = 64u << 10;          // between a thread and the shared pool at once
+// Blocks up to kCarvedMax are cut from slabs, and stay with their class for good.
+constexpr std::size_t kCarvedMax = 8u << 10;
+constexpr std::size_t kSlabBytes = 256u << 10;
 
 constexpr std::size_t ClassBytes(uint32_t size_class) {
   return (kSmallestPooled << size_class / kSteps) / kSteps * (kSteps + size_class % kSteps);
@@ -39,10 +56,14 @@ static_assert(ClassBytes(ClassOf(kLargestPooled)) == kLargestPooled);
 static_assert(ClassOf(kLargestPooled) == kClasses - 1);
 static_assert(ClassBytes(ClassOf(8193)) == 10240 && ClassBytes(ClassOf(8192)) == 8192);
 
+constexpr std::size_t MovedBlocks(uint32_t size_class) {
+  return std::max<std::size_t>(1, kMovedBytes / ClassBytes(size_class));
+}
+
 // Idle blocks that any thread may take, last in first out so that warm memory is used again.
 struct SharedPool {
   std::mutex mutex;
-  std::vector<Block*> idle[kClasses];
+  std::vector<Block*> idle[kClasses];  // guarded by mutex
   std::atomic<uint64_t> pooled_bytes{0};
   std::atomic<uint64_t> in_use_bytes{0};
 };
@@ -55,6 +76,13 @@ SharedPool& Shared() {
 // Outlives the ThreadPool of its thread, so that a Bytes released later still finds out.
 thread_local bool thread_pool_gone = false;
 
+// Moves up to `count` blocks, last in first.
+void Move(std::vector<Block*>& from, std::vector<Block*>& to, std::size_t count) {
+  count = std::min(count, from.size());
+  to.insert(to.end(), from.end() - static_cast<ptrdiff_t>(count), from.end());
+  from.resize(from.size() - count);
+}
+
 // Each thread keeps a few blocks to itself; they go to the shared pool when it exits.
 struct ThreadPool {
   std::vector<Block*> idle[kClasses];
@@ -62,9 +90,7 @@ struct ThreadPool {
   ~ThreadPool() {
     SharedPool& shared = Shared();
     std::lock_guard lock(shared.mutex);
-    for (uint32_t c = 0; c < kClasses; ++c) {
-      shared.idle[c].insert(shared.idle[c].end(), idle[c].begin(), idle[c].end());
-    }
+    for (uint32_t c = 0; c < kClasses; ++c) Move(idle[c], shared.idle[c], idle[c].size());
     thread_pool_gone = true;
   }
 };
@@ -74,12 +100,59 @@ ThreadPool& Local() {
   return pool;
 }
 
-Block* NewBlock(std::size_t bytes, uint32_t size_class) {
-  void* memory = std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
+Block* MakeBlock(void* memory, std::size_t bytes, uint32_t size_class) {
   Block* block = new (memory) Block;
   block->size_class = size_class;
   block->capacity = bytes - sizeof(Block);
+  return block;
+}
+
+Block* NewBlock(std::size_t bytes, uint32_t size_class) {
+  void* memory = std::malloc(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return MakeBlock(memory, bytes, size_class);
+}
+
+// Cuts a slab into blocks; one is returned, the others go to the thread. They count as pooled.
+Block* CarveSlab(uint32_t size_class, ThreadPool& local, SharedPool& shared) {
+  const std::size_t bytes = ClassBytes(size_class);
+  const std::size_t count = kSlabBytes / bytes;
+  char* slab = static_cast<char*>(std::malloc(count * bytes));
+  if (slab == nullptr) throw std::bad_alloc();
+  for (std::size_t i = 1; i < count; ++i) {
+    local.idle[size_class].push_back(MakeBlock(slab + i * bytes, bytes, size_class));
+  }
+  local.bytes += (count - 1) * bytes;
+  shared.pooled_bytes.fetch_add((count - 1) * bytes, std::memory_order_relaxed);
+  return MakeBlock(slab, bytes, size_class);
+}
+
+// An idle block of the class, or nullptr.
+Block* TakeIdle(uint32_t size_class, SharedPool& shared) {
+  const std::size_t bytes = ClassBytes(size_class);
+  Block* block = nullptr;
+  if (thread_pool_gone) {
+    std::lock_guard lock(shared.mutex);
+    auto& idle = shared.idle[size_class];
+    if (idle.empty()) return nullptr;
+    block = idle.back();
+    idle.pop_back();
+  } else {
+    ThreadPool& local = Local();
+    auto& mine = local.idle[size_class];
+    if (mine.empty()) {
+      {
+        std::lock_guard lock(shared.mutex);
+        Move(shared.idle[size_class], mine, MovedBlocks(size_class));
+      }
+      local.bytes += mine.size() * bytes;
+    }
+    if (mine.empty()) return nullptr;
+    block = mine.back();
+    mine.pop_back();
+    local.bytes -= bytes;
+  }
+  shared.pooled_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   return block;
 }
 
@@ -87,30 +160,17 @@ Block* NewBlock(std::size_t bytes, uint32_t size_class) {
 
 Block* AllocateBlock(std::size_t capacity_min) {
   SharedPool& shared = Shared();
-  std::size_t bytes = capacity_min + sizeof(Block);
+  const std::size_t bytes = capacity_min + sizeof(Block);
   Block* block = nullptr;
-  if (bytes < kSmallestPooled / 2 || bytes > kLargestPooled) {
+  if (!kPools || bytes < kSmallestPooled / 2 || bytes > kLargestPooled) {
     block = NewBlock(bytes, kNotPooled);
   } else {
     const uint32_t size_class = ClassOf(bytes);
-    const std::size_t rounded = ClassBytes(size_class);
-    if (!thread_pool_gone && !Local().idle[size_class].empty()) {
-      ThreadPool& local = Local();
-      block = local.idle[size_class].back();
-      local.idle[size_class].pop_back();
-      local.bytes -= rounded;
-    } else {
-      std::lock_guard lock(shared.mutex);
-      auto& idle = shared.idle[size_class];
-      if (!idle.empty()) {
-        block = idle.back();
-        idle.pop_back();
-      }
-    }
-    if (block != nullptr) {
-      shared.pooled_bytes.fetch_sub(rounded, std::memory_order_relaxed);
-    } else {
-      block = NewBlock(rounded, size_class);
+    block = TakeIdle(size_class, shared);
+    if (block == nullptr && ClassBytes(size_class) <= kCarvedMax && !thread_pool_gone) {
+      block = CarveSlab(size_class, Local(), shared);
+    } else if (block == nullptr) {
+      block = NewBlock(ClassBytes(size_class), size_class);
     }
   }
   block->references.store(1, std::memory_order_relaxed);
@@ -126,24 +186,34 @@ void ReleaseBlock(Block* block) {
     std::free(block);
     return;
   }
-  std::size_t bytes = ClassBytes(block->size_class);
-  if (shared.pooled_bytes.load(std::memory_order_relaxed) + bytes > kPooledBytesMax) {
+  const uint32_t size_class = block->size_class;
+  const std::size_t bytes = ClassBytes(size_class);
+  if (bytes > kCarvedMax &&
+      shared.pooled_bytes.load(std::memory_order_relaxed) + bytes > kPooledBytesMax) {
     std::free(block);
     return;
   }
   shared.pooled_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  if (!thread_pool_gone) {
-    ThreadPool& local = Local();
-    auto& mine = local.idle[block->size_class];
-    if (local.bytes + bytes <= kThreadBytesMax &&
-        (mine.size() + 1) * bytes <= std::max(kThreadClassBytesMax, 2 * bytes)) {
-      mine.push_back(block);
-      local.bytes += bytes;
-      return;
-    }
+  if (thread_pool_gone) {
+    std::lock_guard lock(shared.mutex);
+    shared.idle[size_class].push_back(block);
+    return;
   }
-  std::lock_guard lock(shared.mutex);
-  shared.idle[block->size_class].push_back(block);
+  ThreadPool& local = Local();
+  auto& mine = local.idle[size_class];
+  mine.push_back(block);
+  local.bytes += bytes;
+  if (local.bytes <= kThreadBytesMax &&
+      mine.size() * bytes <= std::max(kThreadClassBytesMax, 2 * bytes)) {
+    return;
+  }
+  // A thread that releases more than it takes (the log's writer does) hands them on in bulk.
+  const std::size_t moved = std::min(mine.size(), MovedBlocks(size_class));
+  {
+    std::lock_guard lock(shared.mutex);
+    Move(mine, shared.idle[size_class], moved);
+  }
+  local.bytes -= moved * bytes;
 }
 
 BlockUsage CurrentBlockUsage() {

@@ -12,7 +12,7 @@ namespace millstream::base {
 
 // One allocation of bytes with a reference count in front. Used through Buffer and Bytes only.
 //
-// Blocks come from size-class pools (4 KiB to 16 MiB, four classes to a doubling; smaller and
+// Blocks come from size-class pools (512 bytes to 16 MiB, four classes to a doubling; smaller and
 // larger ones from malloc). The pools never give memory back to the system below `pooled_bytes_max`: on the
 // machines we measured, first-touch page faults cost more than decoding the bytes
 // (docs/internals/memory.md). Pools are process-wide and thread-safe, with a small per-thread front.
