@@ -4,11 +4,28 @@
 
 namespace millstream::sql {
 
-FlatJson::FlatJson(const std::vector<std::string>& wanted) {
-  members_.reserve(kMembersMax);  // Read holds pointers into it
-  for (std::size_t i = 0; i < wanted.size() && i < kMembersMax; ++i) {
-    Add(wanted[i], static_cast<int>(i));
+FlatJson::FlatJson(const std::vector<std::vector<std::string>>& paths,
+                   const std::vector<std::string>& rows) {
+  shapes_.emplace_back();
+  rows_ = ShapeAt(rows, rows.size());
+  for (std::size_t place = 0; place < paths.size(); ++place) {
+    const std::vector<std::string>& path = paths[place];
+    Shape& shape = shapes_[ShapeAt(path, path.size() - 1)];
+    shape.members[Add(shape, path.back())].place = static_cast<int>(place);
   }
+}
+
+std::size_t FlatJson::ShapeAt(const std::vector<std::string>& path, std::size_t length) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < length; ++i) {
+    std::size_t member = Add(shapes_[at], path[i]);
+    if (shapes_[at].members[member].child == kNone) {
+      shapes_[at].members[member].child = shapes_.size();
+      shapes_.emplace_back();
+    }
+    at = shapes_[at].members[member].child;
+  }
+  return at;
 }
 
 bool FlatJson::IsPlain(std::string_view record) {
@@ -26,26 +43,25 @@ bool FlatJson::IsPlain(std::string_view record) {
   return rest < 0x80 || codec::IsValidUtf8(record);
 }
 
-std::size_t FlatJson::Add(std::string_view name, int place) {
-  Member member;
+std::size_t FlatJson::Add(Shape& shape, std::string_view name) {
+  auto [known, added] = shape.by_name.emplace(std::string(name), shape.members.size());
+  if (!added) return known->second;
+  Member& member = shape.members.emplace_back();
   member.name.reserve(32);  // TakeName reads 16 bytes of it
   member.name += '"';
   member.name += name;
   member.name += "\":";
-  member.place = place;
-  members_.push_back(std::move(member));
-  by_name_.emplace(std::string(name), members_.size() - 1);
-  return members_.size() - 1;
+  return known->second;
 }
 
-std::size_t FlatJson::LookUp() {
+std::size_t FlatJson::LookUp(Shape& shape) {
   if (!Take('"')) return kNone;
   std::string_view name;
   if (!TakeText(name) || !Take(':')) return kNone;
-  auto known = by_name_.find(std::string(name));
-  if (known != by_name_.end()) return known->second;
-  if (members_.size() >= kMembersMax) return kNone;
-  return Add(name, -1);
+  auto known = shape.by_name.find(std::string(name));
+  if (known != shape.by_name.end()) return known->second;
+  if (shape.members.size() >= kMembersMax) return kNone;
+  return Add(shape, name);
 }
 
 // Brackets must be closed by their own kind, as everywhere else.

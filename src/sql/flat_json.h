@@ -13,15 +13,16 @@
 
 namespace millstream::sql {
 
-// Reads records that are one flat JSON object by the shape of the records before them: after a
-// member comes the one that came after it last time, so a name is compared, not searched, and
-// values that no column wants are stepped over. A name that was not expected is looked up, so
-// optional members cost little.
+// Reads records that are one JSON object by the shape of the records before them: after a member
+// comes the one that came after it last time, so a name is compared, not searched, and values that
+// no column wants are stepped over. A name that was not expected is looked up, so optional members
+// cost little.
 //
-// It judges what it gives as strictly as JSON does, or gives up: nested values that are wanted,
-// escapes, blanks in unusual places, numbers of more than 18 digits, more than kMembersMax
-// different members. Of what nobody wants it looks at quotes and brackets only. The caller then
-// reads the record another way, so giving up changes speed and never a result. One thread.
+// It judges what it gives as strictly as JSON does, or gives up: arrays and objects that are
+// wanted, escapes, blanks in unusual places, numbers of more than 18 digits, objects named twice,
+// more than kMembersMax different members. Of what nobody wants it looks at quotes and brackets
+// only. The caller then reads the record another way, so giving up changes speed and never a
+// result. One thread.
 class FlatJson {
  public:
   enum class Kind : uint8_t { kNull, kFalse, kTrue, kInteger, kNumber, kText };
@@ -34,8 +35,10 @@ class FlatJson {
   };
   static constexpr std::size_t kMembersMax = 256;
 
-  // The members to be given, by their places in this list: different names, at most kMembersMax.
-  explicit FlatJson(const std::vector<std::string>& wanted);
+  // What is to be given: members of members ({"detail", "user"}), by their places in this list. No
+  // path may begin with another one. `rows` is the object that must be there; empty: the record.
+  FlatJson(const std::vector<std::vector<std::string>>& paths,
+           const std::vector<std::string>& rows = {});
 
   // Calls use(place, value) for each wanted member, in the order of the text, repeated ones too; it
   // returns false to give up. False when the record was given up; use may have been called then.
@@ -44,43 +47,78 @@ class FlatJson {
     if (!IsPlain(record)) return false;
     at_ = record.data();
     end_ = at_ + record.size();
+    ++record_;
     SkipBlanks();
-    if (!Take('{')) return false;
-    SkipBlank();
-    if (at_ < end_ && *at_ == '}') return false;
-    std::size_t member = first_;
-    std::size_t* expects = &first_;
-    while (true) {
-      if (member == kNone || !TakeName(members_[member])) {
-        member = LookUp();
-        if (member == kNone) return false;
-        *expects = member;
-      }
-      SkipBlank();
-      Value value;
-      int place = members_[member].place;
-      if (!(place < 0 ? Skip() : Take(value))) return false;
-      if (place >= 0 && !use(place, value)) return false;
-      SkipBlank();
-      if (at_ == end_) return false;
-      char c = *at_++;
-      if (c == '}') break;
-      if (c != ',') return false;
-      SkipBlank();
-      expects = &members_[member].next;
-      member = *expects;
-    }
+    if (!Take('{') || !ReadObject(0, use)) return false;
     SkipBlanks();
-    return at_ == end_;
+    return at_ == end_ && (rows_ == 0 || shapes_[rows_].entered == record_);
   }
 
  private:
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   struct Member {
-    std::string name;  // with its quotes and the colon: "name":
-    int place = -1;    // -1: not wanted
-    std::size_t next = kNone;
+    std::string name;           // with its quotes and the colon: "name":
+    int place = -1;             // of a wanted member
+    std::size_t child = kNone;  // the shape of an object with wanted members
+    std::size_t next = kNone;   // the member that came behind it
   };
+  // What is known of the objects at one place of the record.
+  struct Shape {
+    std::vector<Member> members;
+    std::unordered_map<std::string, std::size_t> by_name;
+    std::size_t first = kNone;  // the member that it began with
+    uint64_t seen = 0;          // the record that had it last...
+    uint64_t entered = 0;       // ...and as an object
+  };
+
+  // at_ is behind the opening bracket. Recursion is as deep as the wanted paths are.
+  template <typename Use>
+  bool ReadObject(std::size_t index, Use& use) {
+    Shape& shape = shapes_[index];  // all shapes are there from the beginning
+    SkipBlank();
+    if (at_ < end_ && *at_ == '}') {
+      ++at_;
+      return true;
+    }
+    std::size_t before = kNone;
+    std::size_t member = shape.first;
+    while (true) {
+      if (member == kNone || !TakeName(shape.members[member])) {
+        member = LookUp(shape);
+        if (member == kNone) return false;
+        (before == kNone ? shape.first : shape.members[before].next) = member;
+      }
+      SkipBlank();
+      const Member& m = shape.members[member];
+      if (m.place >= 0) {
+        Value value;
+        if (!Take(value) || !use(m.place, value)) return false;
+      } else if (m.child != kNone) {
+        if (!ReadChild(m.child, use)) return false;
+      } else if (!Skip()) {
+        return false;
+      }
+      SkipBlank();
+      if (at_ == end_) return false;
+      char c = *at_++;
+      if (c == '}') return true;
+      if (c != ',') return false;
+      SkipBlank();
+      before = member;
+      member = m.next;
+    }
+  }
+
+  template <typename Use>
+  bool ReadChild(std::size_t index, Use& use) {
+    Shape& child = shapes_[index];
+    if (child.seen == record_) return false;  // of two, the last counts: what was given is wrong
+    child.seen = record_;
+    if (at_ == end_ || *at_ != '{') return Skip();
+    child.entered = record_;
+    ++at_;
+    return ReadObject(index, use);
+  }
 
   // Valid UTF-8.
   static bool IsPlain(std::string_view record);
@@ -118,8 +156,10 @@ class FlatJson {
   }
 
   // The member whose name stands here, and steps behind its colon. kNone: none that can be read.
-  std::size_t LookUp();
-  std::size_t Add(std::string_view name, int place);
+  std::size_t LookUp(Shape& shape);
+  static std::size_t Add(Shape& shape, std::string_view name);
+  // The shape of the object at a path.
+  std::size_t ShapeAt(const std::vector<std::string>& path, std::size_t length);
 
   // Steps behind a text's closing quote; at_ is behind the opening one. Gives up at escapes.
   bool TakeText(std::string_view& text) {
@@ -215,9 +255,9 @@ class FlatJson {
   }
   bool SkipNested();
 
-  std::vector<Member> members_;
-  std::unordered_map<std::string, std::size_t> by_name_;
-  std::size_t first_ = kNone;  // the member that records began with
+  std::vector<Shape> shapes_;  // the first is the record's
+  std::size_t rows_ = 0;
+  uint64_t record_ = 0;
   const char* at_ = nullptr;
   const char* end_ = nullptr;
 };

@@ -2,9 +2,9 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
-#include <set>
 
 #include "codec/json_value.h"
 #include "codec/json_writer.h"
@@ -19,6 +19,7 @@ namespace millstream::sql {
 namespace {
 
 constexpr std::size_t kShapedColumnsMax = 64;  // one bit each
+constexpr std::size_t kShapedDepthMax = 8;
 
 // One step of a path: a member, an element, or all elements.
 struct Step {
@@ -142,13 +143,7 @@ class InputMapper::Impl {
         (schema.column_delimiter.empty() || schema.row_delimiter.empty())) {
       return base::Fail(base::Code::kInvalidArgument, "CSV needs a column and a row delimiter");
     }
-    if (flat_ && columns_.size() <= kShapedColumnsMax) {
-      std::vector<std::string> members;
-      for (const Column& column : columns_) members.push_back(column.path[0].name);
-      if (std::set<std::string>(members.begin(), members.end()).size() == members.size()) {
-        shaped_.emplace(members);
-      }
-    }
+    if (schema.format == InputSchema::Format::kJson) Shape();
     physical.push_back(Physical::kInt);
     if (has_shards) physical.insert(physical.end(), 3, Physical::kString);
     out_.Init(physical);
@@ -192,6 +187,33 @@ class InputMapper::Impl {
     }
     out_.Commit(facts_->rowtime);
     if (out_.full()) Flush();
+  }
+
+  // Whether records can be read by their shape: every column is a member, or a member of members, of
+  // a row that is no element of an array, and none lies inside another.
+  void Shape() {
+    auto names = [](const std::vector<Step>& path, std::vector<std::string>& out) {
+      for (const Step& step : path) {
+        if (step.kind != Step::Kind::kMember) return false;
+        out.push_back(step.name);
+      }
+      return out.size() <= kShapedDepthMax;
+    };
+    std::vector<std::string> rows;
+    if (!names(row_path_, rows) || columns_.size() > kShapedColumnsMax) return;
+    std::vector<std::vector<std::string>> paths;
+    for (const Column& column : columns_) {
+      paths.push_back(rows);
+      if (column.path.empty() || !names(column.path, paths.back())) return;
+    }
+    for (std::size_t a = 0; a < paths.size(); ++a) {
+      for (std::size_t b = 0; b < paths.size(); ++b) {
+        bool inside = paths[a].size() <= paths[b].size() &&
+                      std::equal(paths[a].begin(), paths[a].end(), paths[b].begin());
+        if (a != b && inside) return;
+      }
+    }
+    shaped_.emplace(paths, rows);
   }
 
   // The quickest way: records like those before them. False when the record is none, or is wrong;
