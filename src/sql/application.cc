@@ -66,6 +66,7 @@ class Application::Impl {
     }
     statements_ = std::move(*statements);
     for (ast::Statement& statement : statements_) Run(statement);
+    for (const auto& lookup : catalog_.lookups) lookup->Fill(TableRows(*lookup->plan));
   }
 
   const base::Error* parse_error() const { return parse_error_.get(); }
@@ -194,12 +195,31 @@ class Application::Impl {
     int port = 0;
     for (const auto& input : plan.inputs) {
       if (plan.kind == Plan::Kind::kJoin && !input->streaming) {
+        table_sides_.push_back({raw, port, input.get()});
         ++port;
         continue;
       }
       Make(*input, pump)->SetOutput(raw, port++);
     }
     return raw;
+  }
+
+  // New rows of a reference table: for the joins and the expressions that read it.
+  void ReplaceTable(const std::string& name, std::vector<std::vector<Value>> rows) {
+    tables_[name] = std::move(rows);
+    for (const TableSide& side : table_sides_) {
+      if (Reads(*side.plan, name)) side.join->SetTable(side.port, TableRows(*side.plan));
+    }
+    for (const auto& lookup : catalog_.lookups) {
+      if (Reads(*lookup->plan, name)) lookup->Fill(TableRows(*lookup->plan));
+    }
+  }
+  static bool Reads(const Plan& plan, const std::string& table) {
+    if (plan.kind == Plan::Kind::kTable && plan.name == table) return true;
+    for (const auto& input : plan.inputs) {
+      if (Reads(*input, table)) return true;
+    }
+    return false;
   }
 
   // The rows of a relation (a table, VALUES, or a projection of one) as packed rows.
@@ -508,6 +528,12 @@ class Application::Impl {
   std::map<std::string, std::unique_ptr<StreamNode>, std::less<>> nodes_;
   std::map<std::string, int64_t, std::less<>> last_;
   std::map<std::string, std::vector<std::vector<Value>>> tables_;
+  struct TableSide {
+    Operator* join;
+    int port;
+    const Plan* plan;
+  };
+  std::vector<TableSide> table_sides_;
   std::vector<Pump> pumps_;
   std::vector<std::unique_ptr<Plan>> plans_;
   std::vector<std::unique_ptr<Operator>> operators_;
@@ -625,6 +651,24 @@ void Application::ReportInputError(std::string_view name, std::string message, i
                                    std::string_view row) {
   Evaluation evaluation(impl_->runtime_, "");
   evaluation.Report(rowtime, std::string(name).c_str(), std::move(message), std::string(row));
+}
+
+base::Status Application::ReplaceTable(std::string_view table,
+                                       std::vector<std::vector<Value>> rows) {
+  auto it = impl_->catalog_.tables.find(std::string(table));
+  if (it == impl_->catalog_.tables.end()) {
+    return base::Fail(base::Code::kNotFound, "no reference table: " + std::string(table));
+  }
+  for (const auto& row : rows) {
+    if (row.size() != it->second.columns.size()) {
+      return base::Fail(base::Code::kInvalidArgument,
+                        "a row of table " + std::string(table) + " has " +
+                            std::to_string(row.size()) + " values, not " +
+                            std::to_string(it->second.columns.size()));
+    }
+  }
+  impl_->ReplaceTable(it->first, std::move(rows));
+  return {};
 }
 
 std::string Application::Save() const {

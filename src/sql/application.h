@@ -91,6 +91,9 @@ class Application {
   // No row before `rowtime` will be pushed into this input. INT64_MAX: the input has ended.
   base::Status Advance(std::string_view input, int64_t rowtime);
 
+  // New rows of a reference table, from the next row on: results that are out stay. kNotFound.
+  base::Status ReplaceTable(std::string_view table, std::vector<std::vector<Value>> rows);
+
   // A row that the mapping of an input could not read.
   void ReportInputError(std::string_view name, std::string message, int64_t rowtime,
                         std::string_view row);

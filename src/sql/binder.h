@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sql/plan.h"
+#include "sql/table_lookup.h"
 
 namespace millstream::sql {
 
@@ -22,6 +23,8 @@ struct Catalog {
   std::map<std::string, TableInfo> tables;
   std::map<std::string, std::pair<std::vector<std::string>, std::shared_ptr<ast::Query>>> views;
   std::multimap<std::string, FunctionInfo> functions;
+  // Every query over tables that stands inside a bound expression; the application fills them.
+  mutable std::vector<std::shared_ptr<TableLookup>> lookups = {};
 };
 
 // A pump's query with every name and type resolved, its columns cast to those of the target.

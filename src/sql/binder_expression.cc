@@ -103,6 +103,21 @@ ExprPtr Binder::Boolean(const ast::Expression& e, const char* clause) {
   return bound;
 }
 
+// Whether a scope can say what a name means.
+static bool Knows(const Scope& scope, const ast::Expression& e) {
+  const std::string& name = e.path.back().text;
+  for (const Relation& relation : scope.relations) {
+    if (e.path.size() > 1) {
+      if (relation.alias == e.path[e.path.size() - 2].text) return true;
+      continue;
+    }
+    for (const Entry& entry : relation.entries) {
+      if (entry.name == name) return true;
+    }
+  }
+  return false;
+}
+
 ExprPtr Binder::Name(const ast::Expression& e) {
   const ast::Name& last = e.path.back();
   if (context_.parameters != nullptr && e.path.size() == 1) {
@@ -111,6 +126,15 @@ ExprPtr Binder::Name(const ast::Expression& e) {
   }
   if (context_.scope == nullptr) {
     throw SqlError(e.at, "a column (" + last.text + ") cannot stand here");
+  }
+  const Scope* inner = context_.scope;
+  if (inner->outer != nullptr && !Knows(*inner, e)) {
+    context_.scope = inner->outer;
+    ExprPtr outside = Name(e);
+    context_.scope = inner;
+    return RewriteExpr(outside, [](const ExprPtr& x) -> ExprPtr {
+      return x->op == Expr::Op::kColumn ? MakeColumn(x->index + kOuter, x->type, x->at) : nullptr;
+    });
   }
   std::vector<std::string> names, aliases;
   bool rowtime = last.text == "ROWTIME";
@@ -234,8 +258,8 @@ ExprPtr Binder::Case(const ast::Expression& e) {
 
 ExprPtr Binder::In(const ast::Expression& e) {
   if (e.query) {
-    throw SqlError(e.at, "IN (SELECT ...) is not supported; join with the stream or table instead",
-                   base::Code::kNotSupported);
+    ExprPtr in = Subquery(e);
+    return e.negated ? MakeNot(in) : in;
   }
   std::vector<ExprPtr> equal;
   for (std::size_t i = 1; i < e.arguments.size(); ++i) {
@@ -473,10 +497,11 @@ ExprPtr Binder::Bind(const ast::Expression& e) {
     }
     case EKind::kPeriod: return Period(e);
     case EKind::kRow: throw SqlError(e.at, "a row of values cannot stand here");
-    case EKind::kExists:
-    case EKind::kSubquery:
-      throw SqlError(e.at, "a query inside an expression is not supported; join with it instead",
-                     base::Code::kNotSupported);
+    case EKind::kExists: {
+      ExprPtr exists = Subquery(e);
+      return e.negated ? MakeNot(exists) : exists;
+    }
+    case EKind::kSubquery: return Subquery(e);
     case EKind::kTable:
     case EKind::kDescriptor:
     case EKind::kCursor:

@@ -27,7 +27,11 @@ struct Relation {
 };
 struct Scope {
   std::vector<Relation> relations;
+  // Of a query inside an expression: what stands around it. Its columns count from kOuter.
+  const Scope* outer = nullptr;
 };
+inline constexpr int kOuter = 1 << 20;
+
 struct AggregateName {
   std::string_view name;
   AKind kind;
@@ -92,6 +96,7 @@ class Binder {
                   Position at);
   ExprPtr Case(const ast::Expression& e);
   ExprPtr In(const ast::Expression& e);
+  ExprPtr Subquery(const ast::Expression& e);
   ExprPtr Period(const ast::Expression& e);
   ExprPtr Call(const ast::Expression& e);
   ExprPtr Aggregate(const ast::Expression& e, const AggregateName& name);

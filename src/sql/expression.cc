@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "sql/cast.h"
+#include "sql/operator.h"
+#include "sql/table_lookup.h"
 
 namespace millstream::sql {
 
@@ -131,7 +133,7 @@ bool IsConstant(const Expr& e) {
   bool constant = true;
   VisitExpr(e, [&](const Expr& x) {
     if (x.op == Expr::Op::kColumn || x.op == Expr::Op::kRowtime ||
-        x.op == Expr::Op::kAggregate || x.op == Expr::Op::kWindow) {
+        x.op == Expr::Op::kAggregate || x.op == Expr::Op::kWindow || x.op == Expr::Op::kLookup) {
       constant = false;
     }
   });
@@ -154,6 +156,9 @@ bool SameExpr(const Expr& a, const Expr& b) {
       break;
     case Expr::Op::kCall:
       if (a.function != b.function) return false;
+      break;
+    case Expr::Op::kLookup:
+      if (a.lookup != b.lookup) return false;
       break;
     default:
       break;
@@ -237,6 +242,7 @@ std::string ExprText(const Expr& e, const std::vector<std::string>* column_names
     case Expr::Op::kCase: return "CASE(" + list(", ") + ")";
     case Expr::Op::kCoalesce: return "COALESCE(" + list(", ") + ")";
     case Expr::Op::kAggregate: return "aggregate " + std::to_string(e.index);
+    case Expr::Op::kLookup: return "LOOKUP(" + list(", ") + ")";
     case Expr::Op::kWindow: return "window function " + std::to_string(e.index);
   }
   return "?";
@@ -317,6 +323,65 @@ class CallKernel final : public Kernel {
   std::vector<std::unique_ptr<Kernel>> arguments_;
   std::vector<const Vector*> values_;
   std::shared_ptr<void> state_;
+};
+
+class LookupKernel final : public Kernel {
+ public:
+  explicit LookupKernel(const ExprPtr& e)
+      : lookup_(e->lookup), out_(PhysicalOf(e->type.kind)) {
+    for (const ExprPtr& argument : e->arguments) arguments_.push_back(Compile(argument));
+    values_.resize(arguments_.size());
+  }
+  const Vector& Evaluate(EvalContext& context) override {
+    int rows = context.input->rows;
+    for (std::size_t i = 0; i < arguments_.size(); ++i) {
+      values_[i] = &arguments_[i]->Evaluate(context);
+    }
+    out_.ClearNulls(rows);
+    for (int i = 0; i < rows; ++i) One(context, i);
+    return out_;
+  }
+
+ private:
+  using Kind = TableLookup::Kind;
+  void One(EvalContext& context, int i) {
+    std::size_t correlated = static_cast<std::size_t>(lookup_->correlated);
+    key_.clear();
+    bool null = false;
+    for (std::size_t c = 0; c < correlated; ++c) {
+      null |= values_[c]->valid()[i] == 0;
+      AppendKey(*values_[c], i, key_);
+    }
+    auto group = null ? lookup_->groups.end() : lookup_->groups.find(key_);
+    bool found = group != lookup_->groups.end();
+    if (lookup_->kind == Kind::kValue) {
+      if (!found) return out_.SetNull(i);
+      if (group->second.several) {
+        out_.SetNull(i);
+        return context.errors->Add(i, "SEVERAL_ROWS",
+                                   "a query in an expression gives more than one row");
+      }
+      return out_.SetValue(i, group->second.value, *context.arena);
+    }
+    if (lookup_->kind == Kind::kExists || !found) {
+      out_.ints()[i] = found ? 1 : 0;
+      return;
+    }
+    for (std::size_t c = correlated; c < values_.size(); ++c) {
+      null |= values_[c]->valid()[i] == 0;
+      AppendKey(*values_[c], i, key_);
+    }
+    if (null) return out_.SetNull(i);
+    bool member = lookup_->members.count(key_) != 0;
+    out_.ints()[i] = member ? 1 : 0;
+    if (!member && group->second.null_seen) out_.SetNull(i);
+  }
+
+  std::shared_ptr<const TableLookup> lookup_;
+  std::vector<std::unique_ptr<Kernel>> arguments_;
+  std::vector<const Vector*> values_;
+  std::string key_;
+  Vector out_;
 };
 
 void MergeErrors(RowErrors& from, RowErrors& to, const uint8_t* selected) {
@@ -458,6 +523,7 @@ std::unique_ptr<Kernel> Compile(const ExprPtr& e) {
     case Expr::Op::kOr: return std::make_unique<LogicKernel>(e);
     case Expr::Op::kCase:
     case Expr::Op::kCoalesce: return std::make_unique<CaseKernel>(e);
+    case Expr::Op::kLookup: return std::make_unique<LookupKernel>(e);
     case Expr::Op::kAggregate:
     case Expr::Op::kWindow: break;
   }

@@ -47,6 +47,7 @@ struct EvalContext {
   int64_t query_start_ms = 0;  // CURRENT_TIMESTAMP
 };
 
+struct TableLookup;
 struct Expr;
 using ExprPtr = std::shared_ptr<const Expr>;
 struct Function;
@@ -63,6 +64,7 @@ struct Expr {
     kCase,       // {condition, value} pairs, then the default
     kCoalesce,
     kAggregate,  // while a grouped query is bound: aggregate `index`
+    kLookup,     // arguments looked up in the rows of a query over reference tables
     kWindow,     // while a query with OVER is bound: window function `index`
   };
   Op op = Op::kConstant;
@@ -73,6 +75,7 @@ struct Expr {
   Value value;
   const Function* function = nullptr;
   std::vector<ExprPtr> arguments;
+  std::shared_ptr<const TableLookup> lookup;
 };
 
 // One evaluation of a function over a batch.

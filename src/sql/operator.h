@@ -39,6 +39,8 @@ class Operator {
   // State as bytes; what Restore reads. An operator without state writes nothing.
   virtual void Save(std::string&) const {}
   virtual bool Restore(std::string_view&) { return true; }
+  // Replaces the rows of a reference table that stands at `port`.
+  virtual void SetTable(int, std::vector<std::string>) {}
   // About how much memory the state takes; asked once per batch.
   virtual std::size_t StateBytes() const { return 0; }
 

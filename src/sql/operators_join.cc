@@ -35,6 +35,15 @@ class JoinOperator final : public Operator {
     }
   }
 
+  void SetTable(int port, std::vector<std::string> rows) override {
+    Side& side = sides_[port];
+    for (const Row& row : side.rows) bytes_ -= BytesOf(row);
+    side.rows.clear();
+    side.index.clear();
+    side.first = 0;
+    for (std::string& bytes : rows) Store(port, Row{INT64_MIN, std::move(bytes), {}, false});
+  }
+
   void Push(int port, const Batch& batch) override {
     Side& side = sides_[port];
     for (int i = 0; i < batch.rows; ++i) {

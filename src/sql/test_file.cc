@@ -115,6 +115,15 @@ class TestRun {
         }
         table.rows.push_back(std::move(row));
       }
+      for (TableConfig& other : config_.tables) {
+        if (other.name != name) continue;
+        other.rows = table.rows;  // a later application, and the running one, see the new rows
+        if (app_) {
+          auto status = app_->ReplaceTable(name, table.rows);
+          if (!status) Fail(status.error().message());
+        }
+        return;
+      }
       config_.tables.push_back(std::move(table));
     } else if (verb == "code") {
       code_.clear();

@@ -11,7 +11,7 @@ namespace millstream::sql {
 //   # a comment
 //   input S (k VARCHAR(8), v INTEGER)      an input stream and its columns
 //   table T (k VARCHAR(8), name VARCHAR(8))
-//   | a | alpha                             rows of the table above
+//   | a | alpha                             rows of the table above; named again, it is replaced
 //   code                                    the application, up to a line "end"
 //   CREATE STREAM ...
 //   end
