@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the demo: the server, two feeders of the stream `demo`, and three commands to try."""
+"""Runs the demo: the server, two feeders of the stream `demo`, and some commands to try."""
 import argparse
 import os
 import signal
@@ -25,6 +25,11 @@ The stream `demo` is filling. In another terminal:
 Or without the AWS CLI:
 
   {server} tail -f demo
+
+A SQL application counts the calls per address and minute on the server's own audit trail (examples/demo/callsper_ip.sql):
+
+  {server} tail -f calls-per-ip
+  aws kinesisanalyticsv2 describe-application --application-name callsper_ip_pump
 
 Ctrl-C stops everything.
 """
@@ -52,7 +57,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as scratch:
         port_file = Path(scratch) / "port"
-        server = start([arguments.server, "serve", "--data-directory", arguments.data, "--stream", "demo:2",
+        server = start([arguments.server, "serve", "--config", HERE / "demo.toml", "--data-directory", arguments.data,
                         "--port-file", port_file, "--set", "audit.level=management", "--log-level", "warn",
                         *serve_options])
         try:

@@ -31,6 +31,13 @@ def test_the_demo_feeds_its_stream(binary, tmp_path):
             time.sleep(0.5)  # GetRecords has a rate
             return any(b'"city"' in t for t in texts), any(b'"eventName"' in t for t in texts)
         eventually(lambda: sources() == (True, True), 60)
+
+        # The SQL application on the audit trail runs; its first results come when a minute ends.
+        analytics = boto3.client("kinesisanalyticsv2", endpoint_url=kinesis.meta.endpoint_url, region_name="us-east-1",
+                                 aws_access_key_id="demo", aws_secret_access_key="demo")
+        detail = analytics.describe_application(ApplicationName="callsper_ip_pump")["ApplicationDetail"]
+        assert detail["ApplicationStatus"] == "RUNNING"
+        assert kinesis.describe_stream_summary(StreamName="calls-per-ip")
     finally:
         demo.send_signal(signal.SIGTERM)
         code = demo.wait(30)
