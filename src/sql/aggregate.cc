@@ -52,6 +52,8 @@ std::size_t StateSize(AKind kind, Physical physical) {
     case AKind::kEvery:
     case AKind::kCountDistinct:
     case AKind::kListagg:
+    case AKind::kApproxCount:
+    case AKind::kApproxPercentile:
     case AKind::kPercentileCont:
     case AKind::kPercentileDisc: return 8;
     case AKind::kSum:
@@ -71,6 +73,7 @@ T* At(char* state, std::size_t offset) {
 
 bool OwnsObject(const AggregateCall& call) {
   return (call.distinct && call.kind != AKind::kMin && call.kind != AKind::kMax) ||
+         call.kind == AKind::kApproxCount || call.kind == AKind::kApproxPercentile ||
          call.kind == AKind::kListagg || call.kind == AKind::kPercentileCont ||
          call.kind == AKind::kPercentileDisc;
 }
@@ -96,6 +99,22 @@ AggregateSet::AggregateSet(const std::vector<AggregateCall>& calls) {
     size_ += StateSize(kind, slot.physical);
     slots_.push_back(std::move(slot));
   }
+}
+
+// Exact to 1024 values, then within 1.6 % (one standard error).
+DistinctCounter& AggregateSet::Object::Counter(std::size_t& booked) {
+  if (!counter) {
+    counter = std::make_unique<DistinctCounter>(1024, 12);
+    booked += 4096;
+  }
+  return *counter;
+}
+QuantileSketch& AggregateSet::Object::Sketch(std::size_t& booked) {
+  if (!sketch) {
+    sketch = std::make_unique<QuantileSketch>();
+    booked += 4096;
+  }
+  return *sketch;
 }
 
 AggregateSet::Object& AggregateSet::ObjectOf(char* state) {
@@ -194,6 +213,21 @@ void AggregateSet::Update(EvalContext& context, char* const* states) {
           *s |= v.ints()[i] != 0 ? 1 : 2;
         }
         break;
+      case AKind::kApproxCount: {
+        std::string key;
+        for (int i = 0; i < rows; ++i) {
+          if (valid[i] == 0) continue;
+          key.clear();
+          AppendBytes(v, i, key);
+          ObjectOf(states[i] + o).Counter(objects_bytes_).Add(key);
+        }
+        break;
+      }
+      case AKind::kApproxPercentile:
+        for (int i = 0; i < rows; ++i) {
+          if (valid[i] != 0) ObjectOf(states[i] + o).Sketch(objects_bytes_).Add(v.doubles()[i]);
+        }
+        break;
       case AKind::kListagg:
         for (int i = 0; i < rows; ++i) {
           if (valid[i] == 0) continue;
@@ -239,6 +273,8 @@ void AggregateSet::Merge(const AggregateSet& from, const char* from_state, char*
       for (const std::string& s : theirs.texts) objects_bytes_ += kItemBytes + s.size();
       ours.texts.insert(ours.texts.end(), theirs.texts.begin(), theirs.texts.end());
       objects_bytes_ += 16 * theirs.numbers.size();
+      if (theirs.counter) ours.Counter(objects_bytes_).Merge(*theirs.counter);
+      if (theirs.sketch) ours.Sketch(objects_bytes_).Merge(*theirs.sketch);
       ours.numbers.insert(ours.numbers.end(), theirs.numbers.begin(), theirs.numbers.end());
       continue;
     }
@@ -384,6 +420,20 @@ bool AggregateSet::Finish(const char* state, int row, RowBuffer& out, int first,
           to.ints()[row] = slot.call.kind == AKind::kAny ? (number & 1) != 0 : (number & 2) == 0;
         }
         break;
+      case AKind::kApproxCount: {
+        const Object* o = object();
+        to.ints()[row] = o == nullptr || !o->counter ? 0 : o->counter->Count();
+        break;
+      }
+      case AKind::kApproxPercentile: {
+        const Object* o = object();
+        if (o == nullptr || !o->sketch || o->sketch->count() == 0) {
+          to.SetNull(row);
+        } else {
+          to.doubles()[row] = o->sketch->Quantile(slot.call.fraction);
+        }
+        break;
+      }
       case AKind::kListagg: {
         const Object* o = object();
         if (o == nullptr) {
@@ -470,7 +520,7 @@ bool TakeCount(std::string_view& in, uint64_t& n) {
   if (in.size() < 8) return false;
   std::memcpy(&n, in.data(), 8);
   in.remove_prefix(8);
-  return n <= in.size() + 1;
+  return n <= in.size() + 3;
 }
 void PutCount(uint64_t n, std::string& out) { out.append(reinterpret_cast<const char*>(&n), 8); }
 
@@ -494,6 +544,9 @@ void AggregateSet::Save(const char* state, std::string& out) const {
       PutCount(o.texts.size(), out);
       for (const std::string& s : o.texts) PutText(s, out);
       PutText({reinterpret_cast<const char*>(o.numbers.data()), o.numbers.size() * 8}, out);
+      PutCount((o.counter ? 1 : 0) + (o.sketch ? 2 : 0), out);
+      if (o.counter) o.counter->Save(out);
+      if (o.sketch) o.sketch->Save(out);
     } else if (OwnsText(slot.call, slot.physical)) {
       const ValueState* s = reinterpret_cast<const ValueState*>(at);
       PutText(s->has == 1 ? std::string_view(s->text, s->length) : std::string_view(), out);
@@ -526,6 +579,9 @@ bool AggregateSet::Restore(std::string_view& in, char* state) {
       if (!TakeText(in, text) || text.size() % 8 != 0) return false;
       object.numbers.resize(text.size() / 8);
       if (!text.empty()) std::memcpy(object.numbers.data(), text.data(), text.size());
+      if (!TakeCount(in, n)) return false;
+      if ((n & 1) != 0 && !object.Counter(objects_bytes_).Restore(in)) return false;
+      if ((n & 2) != 0 && !object.Sketch(objects_bytes_).Restore(in)) return false;
       for (const std::string& s : object.distinct) objects_bytes_ += kItemBytes + s.size();
       for (const std::string& s : object.texts) objects_bytes_ += kItemBytes + s.size();
       objects_bytes_ += 16 * object.numbers.size();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sql/plan.h"
+#include "sql/sketch.h"
 
 namespace millstream::sql {
 
@@ -44,6 +45,11 @@ class AggregateSet {
     std::unordered_set<std::string> distinct;
     std::vector<std::string> texts;
     std::vector<double> numbers;
+    std::unique_ptr<DistinctCounter> counter;
+    std::unique_ptr<QuantileSketch> sketch;
+    // The approximate ones, made when first needed. About the memory they may take is booked then.
+    DistinctCounter& Counter(std::size_t& booked);
+    QuantileSketch& Sketch(std::size_t& booked);
   };
   static constexpr std::size_t kObjectBytes = sizeof(Object) + 64, kItemBytes = 64;
   Object& ObjectOf(char* state);

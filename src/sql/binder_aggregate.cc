@@ -12,6 +12,7 @@ constexpr AggregateName kAggregates[] = {
     {"STDDEV", AKind::kStddevSamp}, {"VAR_POP", AKind::kVarPop}, {"VAR_SAMP", AKind::kVarSamp},
     {"FIRST_VALUE", AKind::kFirst}, {"LAST_VALUE", AKind::kLast}, {"ANY", AKind::kAny},
     {"SOME", AKind::kAny}, {"EVERY", AKind::kEvery}, {"LISTAGG", AKind::kListagg},
+    {"APPROX_COUNT_DISTINCT", AKind::kApproxCount}, {"APPROX_PERCENTILE", AKind::kApproxPercentile},
     {"PERCENTILE_CONT", AKind::kPercentileCont}, {"PERCENTILE_DISC", AKind::kPercentileDisc}};
 constexpr AggregateName kWindowOnly[] = {
     {"LAG", AKind::kLag}, {"NTH_VALUE", AKind::kNth}, {"EXP_AVG", AKind::kExpAvg},
@@ -82,7 +83,10 @@ AggregateCall Binder::MakeAggregate(const ast::Expression& e, const AggregateNam
   }
   std::size_t most = 1;
   if (name.kind == AKind::kLag) most = 3;
-  if (name.kind == AKind::kNth || name.kind == AKind::kExpAvg || name.kind == AKind::kListagg) most = 2;
+  if (name.kind == AKind::kNth || name.kind == AKind::kExpAvg || name.kind == AKind::kListagg ||
+      name.kind == AKind::kApproxPercentile) {
+    most = 2;
+  }
   if (e.arguments.size() > most) {
     throw SqlError(e.at, call.name + " takes at most " + std::to_string(most) + " argument" +
                              (most == 1 ? "" : "s"));
@@ -97,6 +101,24 @@ AggregateCall Binder::MakeAggregate(const ast::Expression& e, const AggregateNam
     }
   };
   switch (name.kind) {
+    case AKind::kApproxCount:
+      if (type.kind == Kind::kNull) cast(Kind::kInteger);
+      call.type = MakeType(Kind::kBigint);
+      break;
+    case AKind::kApproxPercentile: {
+      number();
+      cast(Kind::kDouble);
+      call.type = MakeType(Kind::kDouble);
+      ExprPtr fraction = e.arguments.size() > 1 ? Bind(*e.arguments[1]) : nullptr;
+      if (!fraction || !IsConstant(*fraction) || !IsNumeric(fraction->type.kind)) {
+        throw SqlError(e.at, "write APPROX_PERCENTILE(x, 0.9)");
+      }
+      call.fraction = EvaluateConstant(MakeCast(fraction, MakeType(Kind::kDouble), e.at)).d;
+      if (!(call.fraction >= 0 && call.fraction <= 1)) {
+        throw SqlError(e.at, "the percentile must be from 0 to 1");
+      }
+      break;
+    }
     case AKind::kCount: call.type = MakeType(Kind::kBigint); break;
     case AKind::kSum:
       number();
@@ -345,7 +367,8 @@ ExprPtr Binder::WindowCall(const ast::Expression& e, const AggregateName& name) 
     throw SqlError(e.at, "a window function cannot stand here; use a subquery");
   }
   if (e.distinct || name.kind == AKind::kListagg || name.kind == AKind::kPercentileCont ||
-      name.kind == AKind::kPercentileDisc) {
+      name.kind == AKind::kPercentileDisc || name.kind == AKind::kApproxCount ||
+      name.kind == AKind::kApproxPercentile) {
     throw SqlError(e.at, std::string(name.name) + (e.distinct ? "(DISTINCT)" : "") +
                              " over a sliding window is not supported; use GROUP BY",
                    base::Code::kNotSupported);

@@ -87,6 +87,8 @@ std::unique_ptr<Operator> MakeMerge(const std::vector<PlanColumn>& columns, int 
 std::unique_ptr<Operator> MakeDistinct(const Plan& plan, Runtime& runtime);
 std::unique_ptr<Operator> MakeLimit(const Plan& plan);
 std::unique_ptr<Operator> MakeTableFunction(const Plan& plan, Runtime& runtime);
+std::unique_ptr<Operator> MakeGroupRank(const Plan& plan);
+std::unique_ptr<Operator> MakeHotspots(const Plan& plan);
 // A join; the rows of a reference table side are given, the other side is pushed.
 std::unique_ptr<Operator> MakeJoin(const Plan& plan, Runtime& runtime, const std::string& pump,
                                    std::vector<std::string> table_rows[2]);

@@ -1,18 +1,17 @@
-// TOP_K_ITEMS_TUMBLING and COUNT_DISTINCT_ITEMS_TUMBLING.
+// TOP_K_ITEMS_TUMBLING, COUNT_DISTINCT_ITEMS_TUMBLING and RANDOM_CUT_FOREST.
 #include <algorithm>
-#include <unordered_map>
 
 #include "sql/cast.h"
 #include "sql/datetime.h"
 #include "sql/operator.h"
 #include "sql/random_cut_forest.h"
+#include "sql/sketch.h"
 
 namespace millstream::sql {
 
 namespace {
 
-// Counts items per window of ROWTIME, aligned like STEP. Exact: the memory is that of the distinct
-// items of one window.
+// Texts of one column per window of ROWTIME, aligned like STEP: the most frequent, or how many.
 class ItemsOperator final : public Operator {
  public:
   explicit ItemsOperator(const Plan& plan)
@@ -20,6 +19,8 @@ class ItemsOperator final : public Operator {
         top_(plan.name == "TOP_K_ITEMS_TUMBLING"),
         step_(plan.arguments[top_ ? 2 : 1].i * 1000),
         type_(plan.inputs[0]->columns[static_cast<std::size_t>(plan.time_column)].type),
+        items_(std::max<std::size_t>(kItemsMax, top_ ? 2 * Arguments(1) : 0)),
+        distinct_(kExactDistinctMax, kDistinctPrecision),
         out_(PhysicalColumns(plan.columns)) {}
 
   void Push(int, const Batch& batch) override {
@@ -33,9 +34,11 @@ class ItemsOperator final : public Operator {
       if (v.valid()[i] == 0) continue;
       text_.clear();
       AppendText(type_, v, i, text_);
-      auto [it, fresh] = items_.try_emplace(text_, std::pair<int64_t, int64_t>{0, arrived_});
-      if (fresh) ++arrived_;
-      ++it->second.first;
+      if (top_) {
+        items_.Add(text_);
+      } else {
+        distinct_.Add(text_);
+      }
     }
     EmitBound(open_ ? end_ : batch.rowtime[batch.rows - 1]);
   }
@@ -46,62 +49,44 @@ class ItemsOperator final : public Operator {
   void Save(std::string& out) const override {
     SaveInt(open_ ? 1 : 0, out);
     SaveInt(end_, out);
-    SaveInt(arrived_, out);
-    SaveInt(static_cast<int64_t>(items_.size()), out);
-    for (const auto& [text, count] : items_) {
-      SaveText(text, out);
-      SaveInt(count.first, out);
-      SaveInt(count.second, out);
-    }
+    items_.Save(out);
+    distinct_.Save(out);
   }
   bool Restore(std::string_view& in) override {
-    int64_t open = 0, n = 0;
-    if (!RestoreInt(in, open) || !RestoreInt(in, end_) || !RestoreInt(in, arrived_) ||
-        !RestoreInt(in, n)) {
-      return false;
-    }
+    int64_t open = 0;
+    if (!RestoreInt(in, open) || !RestoreInt(in, end_)) return false;
     open_ = open != 0;
-    for (int64_t i = 0; i < n; ++i) {
-      std::string_view text;
-      std::pair<int64_t, int64_t> count;
-      if (!RestoreText(in, text) || !RestoreInt(in, count.first) || !RestoreInt(in, count.second)) {
-        return false;
-      }
-      items_.emplace(std::string(text), count);
-    }
-    return true;
+    return items_.Restore(in) && distinct_.Restore(in);
   }
+  std::size_t StateBytes() const override { return items_.held_bytes() + distinct_.held_bytes(); }
 
  private:
+  static constexpr std::size_t kItemsMax = 200'000;
+  static constexpr std::size_t kExactDistinctMax = 10'000;  // as documented
+  static constexpr int kDistinctPrecision = 14;
+
+  std::size_t Arguments(std::size_t i) const {
+    return static_cast<std::size_t>(plan_.arguments[i].i);
+  }
   void Close() {
     open_ = false;
-    if (!top_) {
-      out_.column(0).valid()[0] = 1;
-      out_.column(0).ints()[0] = static_cast<int64_t>(items_.size());
-      out_.Commit(end_);
-      Flush();
-    } else {
-      std::vector<std::pair<const std::string*, std::pair<int64_t, int64_t>>> sorted;
-      for (const auto& [text, count] : items_) sorted.emplace_back(&text, count);
-      std::size_t k = std::min(sorted.size(), static_cast<std::size_t>(plan_.arguments[1].i));
-      std::partial_sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(k), sorted.end(),
-                        [](const auto& a, const auto& b) {
-                          return a.second.first != b.second.first
-                                     ? a.second.first > b.second.first
-                                     : a.second.second < b.second.second;
-                        });
-      for (std::size_t i = 0; i < k; ++i) {
+    if (top_) {
+      for (const ItemCounter::Item& item : items_.Top(Arguments(1))) {
         int row = out_.rows();
         out_.column(0).valid()[row] = out_.column(1).valid()[row] = 1;
-        out_.column(0).strings()[row] = out_.arena().Copy(sorted[i].first->substr(0, 1024));
-        out_.column(1).ints()[row] = sorted[i].second.first;
+        out_.column(0).strings()[row] = out_.arena().Copy(item.text.substr(0, 1024));
+        out_.column(1).ints()[row] = item.count;
         out_.Commit(end_);
         if (out_.full()) Flush();
       }
-      Flush();
+    } else {
+      out_.column(0).valid()[0] = 1;
+      out_.column(0).ints()[0] = distinct_.Count();
+      out_.Commit(end_);
     }
-    items_.clear();
-    arrived_ = 0;
+    Flush();
+    items_.Clear();
+    distinct_.Clear();
   }
   void Flush() {
     if (out_.rows() > 0) Emit(out_.view());
@@ -112,11 +97,12 @@ class ItemsOperator final : public Operator {
   bool top_;
   int64_t step_;
   Type type_;
+  ItemCounter items_;
+  DistinctCounter distinct_;
   RowBuffer out_;
   bool open_ = false;
-  int64_t end_ = 0, arrived_ = 0;
+  int64_t end_ = 0;
   std::string text_;
-  std::unordered_map<std::string, std::pair<int64_t, int64_t>> items_;
 };
 
 // RANDOM_CUT_FOREST: the input's columns and a score per row.
@@ -230,6 +216,8 @@ class ForestOperator final : public Operator {
 }  // namespace
 
 std::unique_ptr<Operator> MakeTableFunction(const Plan& plan, Runtime&) {
+  if (plan.name == "GROUP_RANK") return MakeGroupRank(plan);
+  if (plan.name == "HOTSPOTS") return MakeHotspots(plan);
   if (plan.name.rfind("RANDOM_CUT_FOREST", 0) == 0) return std::make_unique<ForestOperator>(plan);
   return std::make_unique<ItemsOperator>(plan);
 }

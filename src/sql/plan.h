@@ -23,6 +23,7 @@ struct AggregateCall {
   enum class Kind {
     kCountRows, kCount, kSum, kAvg, kMin, kMax, kStddevPop, kStddevSamp, kVarPop, kVarSamp,
     kFirst, kLast, kAny, kEvery, kCountDistinct, kListagg, kPercentileCont, kPercentileDisc,
+    kApproxCount, kApproxPercentile,
     // over windows only
     kLag, kLead, kNth, kExpAvg, kRowNumber, kRank, kDenseRank,
   };
