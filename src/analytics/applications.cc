@@ -401,15 +401,22 @@ void Applications::Run(const std::shared_ptr<Entry>& entry, bool resume) {
     std::lock_guard control(control_mutex_);
     stored = entry->stored;
   }
-  auto runner = Runner::Start(environment_, stored.key, stored.definition, resume,
+  RunnerEnvironment environment = environment_;
+  environment.on_failure = [this, entry](const base::Error&) {
+    Settle(*entry, [this, entry] { StopFailed(entry); });
+  };
+  auto runner = Runner::Start(environment, stored.key, stored.definition, resume,
                               OptionsOf(stored), entry->metrics);
   std::lock_guard control(control_mutex_);
   if (runner) {
+    std::shared_ptr<Runner> started = *runner;
     {
       std::lock_guard lock(mutex_);
       entry->runner = std::move(*runner);
     }
     Publish(*entry, ApplicationStatus::kRunning);
+    // It may have failed before it could be stopped for that.
+    if (started->failed()) Settle(*entry, [this, entry] { StopFailed(entry); });
     return;
   }
   LOG_ERROR("an application did not start", {"application", stored.key.name},
@@ -419,6 +426,22 @@ void Applications::Run(const std::shared_ptr<Entry>& entry, bool resume) {
     entry->stored.runs = false;
     (void)Store(entry->stored);
   }
+  Publish(*entry, ApplicationStatus::kReady);
+}
+
+// Whoever wants it to run again changes its code, or starts it elsewhere in its input.
+void Applications::StopFailed(const std::shared_ptr<Entry>& entry) {
+  std::lock_guard control(control_mutex_);
+  std::shared_ptr<Runner> runner;
+  {
+    std::lock_guard lock(mutex_);
+    // Somebody else stops or updates it already.
+    if (entry->published->status != ApplicationStatus::kRunning) return;
+    runner.swap(entry->runner);
+  }
+  (void)runner->Stop();
+  entry->stored.runs = false;
+  (void)Store(entry->stored);
   Publish(*entry, ApplicationStatus::kReady);
 }
 

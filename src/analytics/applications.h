@@ -122,6 +122,7 @@ class Applications {
   SnapshotPtr Publish(Entry& entry, ApplicationStatus status);
   // Runs the entry's application; READY with a log line when it does not start.
   void Run(const std::shared_ptr<Entry>& entry, bool resume);
+  void StopFailed(const std::shared_ptr<Entry>& entry);
   void Settle(Entry& entry, base::Function<void()> work);
   std::optional<Refused> CheckRunnable(const ApplicationKey& key,
                                        const Definition& definition) const;

@@ -119,19 +119,21 @@ Engine::~Engine() = default;
 
 base::Result<std::unique_ptr<Engine>> Engine::Create(const Definition& definition,
                                                      std::vector<sql::TableConfig> tables,
-                                                     int64_t query_start_ms, Emit emit) {
+                                                     int64_t query_start_ms,
+                                                     std::size_t state_bytes_max, Emit emit) {
   std::unique_ptr<Engine> engine(new Engine);
   engine->emit_ = std::move(emit);
-  TRY(engine->Build(definition, std::move(tables), query_start_ms));
+  TRY(engine->Build(definition, std::move(tables), query_start_ms, state_bytes_max));
   return engine;
 }
 
 base::Status Engine::Build(const Definition& definition, std::vector<sql::TableConfig> tables,
-                           int64_t query_start_ms) {
+                           int64_t query_start_ms, std::size_t state_bytes_max) {
   clock_.now_ms = query_start_ms;
   wants_sequence_numbers_ = Mentions(definition.code, "SEQUENCE_NUMBER");
   sql::ApplicationConfig config = EngineConfig(definition);
   config.tables = std::move(tables);
+  config.state_bytes_max = state_bytes_max;
   ASSIGN_OR_RETURN(application_, sql::Application::Create(definition.code, config, clock_));
 
   for (const Input& input : definition.inputs) {
@@ -142,7 +144,8 @@ base::Status Engine::Build(const Definition& definition, std::vector<sql::TableC
       auto mapper = sql::InputMapper::Create(
           input.schema, input.kind == Input::Kind::kStream,
           [this, to = stream.get()](const sql::Batch& rows) {
-            (void)application_->Push(to->name, rows);
+            if (!failure_) return;
+            failure_ = application_->Push(to->name, rows);
           },
           [this](std::string message, int64_t rowtime, std::string_view record) {
             application_->ReportInputError("INPUT_ERROR", std::move(message), rowtime, record);
@@ -200,7 +203,7 @@ void Engine::EmitRow(std::size_t output, std::string data) {
   emit_(output, std::move(data));
 }
 
-void Engine::Step(int64_t at_ms, const std::vector<Slice>& slices) {
+base::Status Engine::Step(int64_t at_ms, const std::vector<Slice>& slices) {
   clock_.now_ms = at_ms;
   for (const Slice& slice : slices) {
     auto& streams = streams_[slice.input];
@@ -227,8 +230,18 @@ void Engine::Step(int64_t at_ms, const std::vector<Slice>& slices) {
     stream.mapper->Flush();
   }
   for (auto& streams : streams_) {
-    for (auto& stream : streams) (void)application_->Advance(stream->name, at_ms);
+    for (auto& stream : streams) {
+      if (failure_) failure_ = application_->Advance(stream->name, at_ms);
+    }
   }
+  return failure_;
+}
+
+base::Status Engine::ReplaceTables(std::vector<sql::TableConfig> tables) {
+  for (sql::TableConfig& table : tables) {
+    TRY(application_->ReplaceTable(table.name, std::move(table.rows)));
+  }
+  return {};
 }
 
 std::string Engine::Save() const { return application_->Save(); }

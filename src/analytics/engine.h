@@ -28,7 +28,8 @@ class Engine {
   using Emit = std::function<void(std::size_t output, std::string data)>;
   static base::Result<std::unique_ptr<Engine>> Create(const Definition& definition,
                                                       std::vector<sql::TableConfig> tables,
-                                                      int64_t query_start_ms, Emit emit);
+                                                      int64_t query_start_ms,
+                                                      std::size_t state_bytes_max, Emit emit);
   ~Engine();
 
   // The records [from, to) of a page.
@@ -39,7 +40,11 @@ class Engine {
     int64_t to = 0;
   };
   // Rows with ROWTIME `at_ms`, which does not go back, then that bound on all inputs.
-  void Step(int64_t at_ms, const std::vector<Slice>& slices);
+  // kResourceExhausted when the state has outgrown its bound: then nothing can be done with this
+  // engine any more, and what it emitted in this step is not to be used.
+  base::Status Step(int64_t at_ms, const std::vector<Slice>& slices);
+  // Other rows in the reference tables, from the next step on.
+  base::Status ReplaceTables(std::vector<sql::TableConfig> tables);
 
   std::string Save() const;
   base::Status Restore(std::string_view state);
@@ -65,12 +70,13 @@ class Engine {
 
   Engine() = default;
   base::Status Build(const Definition& definition, std::vector<sql::TableConfig> tables,
-                     int64_t query_start_ms);
+                     int64_t query_start_ms, std::size_t state_bytes_max);
   void EmitRow(std::size_t output, std::string data);
 
   StepClock clock_;
   Emit emit_;
   Counts counts_;
+  base::Status failure_;
   bool wants_sequence_numbers_ = false;
   std::unique_ptr<sql::Application> application_;
   // By input, the in-application streams that share its shards.

@@ -50,7 +50,7 @@ base::TaskNext Runner::Step(int64_t) {
       changed_.notify_all();
       return base::TaskNext::Done();
     }
-    if (hold_ && checkpoint_under_way_) return sleep_until(retry_ns);
+    if (failed_ || (hold_ && checkpoint_under_way_)) return sleep_until(retry_ns);
     hold_again = hold_;
   }
   int64_t now_ns = clock.MonotonicNs();
@@ -67,7 +67,9 @@ base::TaskNext Runner::Step(int64_t) {
   std::vector<InputReader::Fetched> pages;
   bool readable = ReadInputs(slices, ranges, pages);
   if (!slices.empty() || now_ns >= next_tick_ns_) {
-    Execute(std::max(last_ms_, clock.WallMs()), slices, std::move(ranges));
+    if (!Execute(std::max(last_ms_, clock.WallMs()), slices, std::move(ranges))) {
+      return base::TaskNext::Blocked();
+    }
     // On even times of the wall clock: windows of whole seconds close as soon as they can.
     int64_t into_tick_ms = clock.WallMs() % options_.tick_ms;
     next_tick_ns_ = clock.MonotonicNs() + (options_.tick_ms - into_tick_ms) * kNsPerMs;
@@ -120,18 +122,33 @@ bool Runner::ReadInputs(std::vector<Engine::Slice>& slices, std::vector<JournalR
   return readable;
 }
 
-void Runner::Execute(int64_t at_ms, const std::vector<Engine::Slice>& slices,
+bool Runner::Execute(int64_t at_ms, const std::vector<Engine::Slice>& slices,
                      std::vector<JournalRange> ranges) {
+  if (failed_) return false;
   last_ms_ = at_ms;
   step_gave_results_ = false;
-  engine_->Step(at_ms, slices);
+  step_results_.clear();
+  auto stepped = engine_->Step(at_ms, slices);
+  if (!stepped) {
+    // The step is not in the journal and its results are not written: the checkpoint and the journal
+    // still say what is so.
+    failed_ = true;
+    step_results_.clear();
+    LOG_ERROR("an application cannot go on", {"application", key_.name},
+              {"error", stepped.error().message()});
+    if (environment_.on_failure) environment_.on_failure(stepped.error());
+    return false;
+  }
+  for (auto& [output, data] : step_results_) TakeResult(output, next_step_, std::move(data));
+  step_results_.clear();
   // Time alone that gave nothing changes nothing that later steps would not change as well.
-  if (ranges.empty() && !step_gave_results_) return;
+  if (ranges.empty() && !step_gave_results_) return true;
   if (journal_.empty()) journal_since_ns_ = environment_.clock->MonotonicNs();
   AppendStep({next_step_, at_ms, std::move(ranges)}, journal_);
   journal_wanted_ |= step_gave_results_;
   ++next_step_;
   metrics_->steps_total.Add();
+  return true;
 }
 
 void Runner::TakeResult(std::size_t output, uint64_t step, std::string data) {
@@ -225,6 +242,7 @@ base::Status Runner::Stop() {
     changed_.wait(lock, [this] { return !checkpoint_under_way_ && !reload_under_way_; });
   }
   // Nobody else touches the state now.
+  if (failed_) return {};  // the last checkpoint and the journal are what remains
   Execute(std::max(last_ms_, environment_.clock->WallMs()) + 1, {}, {});
   if (!journal_.empty() && !FlushJournal()) {
     return base::Fail(base::Code::kUnavailable, "the journal of steps could not be written");

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,6 +33,7 @@ struct RunnerOptions {
   int64_t checkpoint_interval_ms = 10'000;
   int64_t tick_ms = 20;  // how often time alone closes windows
   std::size_t pending_bytes_max = 8u << 20;
+  std::size_t state_bytes_max = std::size_t{2} << 30;  // of each operator (a window, a join)
   int64_t step_bytes_max = 4 << 20;  // of each shard
   int32_t step_records_max = 8192;   // the same
   int64_t stop_patience_ms = 5000;   // for results to be acknowledged
@@ -46,6 +48,8 @@ struct RunnerEnvironment {
   base::Random* random = nullptr;
   base::TaskExecutor* executor = nullptr;
   base::JobPool* jobs = nullptr;
+  // Told once, from the task, when the application cannot go on; whoever owns it stops it.
+  std::function<void(const base::Error&)> on_failure = {};
 };
 
 // One application at work: reads its inputs, steps its engine, writes its results, and remembers
@@ -73,7 +77,8 @@ class Runner final : public base::Task, public std::enable_shared_from_this<Runn
   // Stops between two moments without a checkpoint, as a crash would.
   void AbandonForTest();
 
-  uint64_t run() const { return run_; }
+  // The application cannot go on; on_failure was told. Any thread.
+  bool failed() const { return failed_; }
 
  private:
   struct Waker;
@@ -96,6 +101,7 @@ class Runner final : public base::Task, public std::enable_shared_from_this<Runn
   // The tables as the checkpoint had them (from the copies), or as their files are now.
   base::Result<std::vector<Table>> LoadTables(const Checkpoint* checkpoint) const;
   base::Result<std::unique_ptr<Engine>> MakeEngine(std::vector<Table>& tables);
+  static std::vector<sql::TableConfig> TakeConfigs(std::vector<Table>& tables);
   void MakeWritersAndReaders(std::vector<StreamPosition> positions);
   base::Status FindWritten(const Checkpoint& checkpoint);
   base::Status Replay();
@@ -104,7 +110,8 @@ class Runner final : public base::Task, public std::enable_shared_from_this<Runn
   std::vector<StreamPosition> OutputEnds() const;
 
   // runner.cc
-  void Execute(int64_t at_ms, const std::vector<Engine::Slice>& slices,
+  // False when the engine failed: nothing of the step counts.
+  bool Execute(int64_t at_ms, const std::vector<Engine::Slice>& slices,
                std::vector<JournalRange> ranges);
   void TakeResult(std::size_t output, uint64_t step, std::string data);
   bool ReadInputs(std::vector<Engine::Slice>& slices, std::vector<JournalRange>& ranges,
@@ -146,6 +153,8 @@ class Runner final : public base::Task, public std::enable_shared_from_this<Runn
   std::vector<StreamPosition> output_ends_;  // before anything that is not acknowledged yet
   Written written_;
   bool step_gave_results_ = false;
+  std::vector<std::pair<std::size_t, std::string>> step_results_;  // of the step under way
+  std::atomic<bool> failed_ = false;  // the engine has; the last checkpoint and the journal stay
   std::string journal_;         // steps that are not in the log yet
   bool journal_wanted_ = false; // one of them gave results
   int64_t journal_since_ns_ = 0;

@@ -93,12 +93,12 @@ void Runner::BeginCheckpoint(bool hold) {
     checkpoint_under_way_ = true;
   }
   // Rows of one ROWTIME that wait for each other are out of the way after this.
-  Execute(std::max(last_ms_, environment_.clock->WallMs()) + 1, {}, {});
   auto give_up = [this] {
     std::lock_guard lock(mutex_);
     checkpoint_under_way_ = false;
     changed_.notify_all();
   };
+  if (!Execute(std::max(last_ms_, environment_.clock->WallMs()) + 1, {}, {})) return give_up();
   if (!journal_.empty() && !FlushJournal()) return give_up();
   auto checkpoint = std::make_shared<Checkpoint>(MakeCheckpoint());
   int64_t took_ns = environment_.clock->MonotonicNs() - began_ns;
@@ -175,23 +175,14 @@ void Runner::TakeReloadedTables() {
     }
     return;
   }
-  // The same state with other tables: a checkpoint between the steps before and those after, since
-  // both could not be replayed with one set of tables.
-  Execute(std::max(last_ms_, environment_.clock->WallMs()) + 1, {}, {});
-  std::string state = engine_->Save();
-  auto engine = MakeEngine(tables);
-  base::Status restored = engine ? (*engine)->Restore(state) : base::Fail(engine.error());
-  if (!restored) {
+  // A checkpoint between the steps before and those after, since both could not be replayed with one
+  // set of tables.
+  if (!Execute(std::max(last_ms_, environment_.clock->WallMs()) + 1, {}, {})) return;
+  if (auto replaced = engine_->ReplaceTables(TakeConfigs(tables)); !replaced) {
     LOG_WARN("a changed reference table does not fit", {"application", key_.name},
-             {"error", restored.error().message()});
-    for (std::size_t i = 0; i < tables.size(); ++i) {
-      tables_[i].file_version = tables[i].file_version;
-    }
+             {"error", replaced.error().message()});
     return;
   }
-  UpdateMetrics();
-  counted_ = {};
-  engine_ = std::move(*engine);
   tables_ = std::move(tables);
   LOG_INFO("reference tables read again", {"application", key_.name});
   BeginCheckpoint(true);

@@ -290,7 +290,10 @@ Status Runner::ReplayStep(const JournalStep& step) {
     reader.MoveTo(range.shard, range.to);
   }
   last_ms_ = step.at_ms;
-  engine_->Step(step.at_ms, slices);
+  step_results_.clear();
+  TRY(engine_->Step(step.at_ms, slices));
+  for (auto& [output, data] : step_results_) TakeResult(output, next_step_, std::move(data));
+  step_results_.clear();
   ++next_step_;
   return {};
 }
@@ -308,15 +311,19 @@ void Runner::MakeWritersAndReaders(std::vector<StreamPosition> positions) {
   }
 }
 
-Result<std::unique_ptr<Engine>> Runner::MakeEngine(std::vector<Table>& tables) {
+std::vector<sql::TableConfig> Runner::TakeConfigs(std::vector<Table>& tables) {
   std::vector<sql::TableConfig> configs;
   for (Table& table : tables) {
     configs.push_back(std::move(table.config));
     table.config = {.name = configs.back().name, .columns = {}, .rows = {}};
   }
-  return Engine::Create(definition_, std::move(configs), query_start_ms_,
+  return configs;
+}
+
+Result<std::unique_ptr<Engine>> Runner::MakeEngine(std::vector<Table>& tables) {
+  return Engine::Create(definition_, TakeConfigs(tables), query_start_ms_, options_.state_bytes_max,
                         [this](std::size_t output, std::string data) {
-                          TakeResult(output, next_step_, std::move(data));
+                          step_results_.emplace_back(output, std::move(data));
                         });
 }
 

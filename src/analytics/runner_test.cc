@@ -158,13 +158,17 @@ class RunnerTest : public testing::Test {
     options.directory = world_.directory() + "/application";
     options.checkpoint_interval_ms = 700;
     options.stop_patience_ms = 10'000;
+    options.state_bytes_max = state_bytes_max_;
     RunnerEnvironment environment{.registry = world_.registry.get(),
                                   .log = world_.log.get(),
                                   .files = &world_.files,
                                   .clock = &world_.clock,
                                   .random = &world_.random,
                                   .executor = executor_.get(),
-                                  .jobs = jobs_.get()};
+                                  .jobs = jobs_.get(),
+                                  .on_failure = [this](const base::Error& error) {
+                                    failure_.set_value(error);
+                                  }};
     auto runner = Runner::Start(environment, {"000000000000", "us-east-1", "windows"}, definition_,
                                 resume, options, metrics_);
     ASSERT_TRUE(runner) << runner.error().message();
@@ -238,6 +242,8 @@ class RunnerTest : public testing::Test {
   std::unique_ptr<base::JobPool> jobs_;
   std::shared_ptr<Runner> runner_;
   int64_t next_id_ = 1;
+  std::size_t state_bytes_max_ = std::size_t{1} << 30;
+  std::promise<base::Error> failure_;
 };
 
 TEST_F(RunnerTest, GivesTheResultsOfEveryWindow) {
@@ -366,6 +372,45 @@ TEST_F(RunnerTest, ReferenceTablesAreReadAgainWhenTheirFileChanges) {
     }
   }
   FAIL() << "the table was not read again";
+}
+
+TEST_F(RunnerTest, StopsWhenItsStateOutgrowsTheBoundAndGoesOnWithMore) {
+  Open();
+  state_bytes_max_ = 4096;
+  Start();
+  for (int i = 0; i < 300; ++i) Put("k" + std::to_string(i));
+  base::Error failure = failure_.get_future().get();
+  EXPECT_EQ(failure.code(), base::Code::kResourceExhausted) << failure.message();
+  EXPECT_TRUE(runner_->failed());
+  Stop();
+  state_bytes_max_ = std::size_t{1} << 30;
+  Start(/*resume=*/true);
+  WaitForRecords("RAW", 300);
+  world_.clock.Advance(5000);
+  ExpectExactlyOnce();
+}
+
+TEST_F(RunnerTest, AThrottledDestinationSlowsItDownAndLosesNothing) {
+  world_.options.limits.enforced = true;
+  world_.options.limits.write_records_per_s = 60;
+  Open();
+  definition_.outputs.resize(1);
+  Start();
+  for (int i = 0; i < 240; ++i) {
+    world_.clock.Advance(40);  // the source has the same quota
+    Put("a");
+  }
+  Crash();  // with results that wait
+  Start(/*resume=*/true);
+  std::vector<Row> rows;
+  for (int tries = 0; tries < 300 && rows.size() < 240; ++tries) {
+    world_.clock.Advance(500);
+    rows = ParseRaw(WaitForRecords("RAW", rows.size() + 1));
+  }
+  std::set<int64_t> ids;
+  for (const Row& row : rows) ids.insert(row.id);
+  EXPECT_EQ(rows.size(), 240u);
+  EXPECT_EQ(ids.size(), 240u);
 }
 
 TEST_F(RunnerTest, RowsThatDoNotFitGoToTheErrorStream) {

@@ -49,6 +49,7 @@ struct AnalyticsConfig {
   int64_t threads = 2;
   int64_t checkpoint_interval_ms = 10'000;
   int64_t applications_max = 50;  // per account and region
+  int64_t state_bytes_max = int64_t{2} << 30;
 };
 
 struct LoggingConfig {

@@ -192,6 +192,8 @@ std::vector<Option> OptionsOf(Config& c) {
              "How much is replayed at most after a crash"),
       number("analytics.applications_max", &c.analytics.applications_max, 1, 100'000,
              "Per account and region"),
+      bytes("analytics.state_bytes_max", &c.analytics.state_bytes_max, kMiB, 1024 * 1024 * kMiB,
+            "What one window, join or sort of an application may hold; beyond it the application stops"),
 
       choice("logging.level", &c.logging.level, "--log-level",
              {"debug", "info", "warn", "error", "off"}, "Least severe line to write"),

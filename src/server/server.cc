@@ -175,6 +175,7 @@ Status Server::OpenApplications(base::FileSystem& files) {
   options.threads = static_cast<int>(config_.analytics.threads);
   options.applications_max = static_cast<std::size_t>(config_.analytics.applications_max);
   options.runner.buckets_directory = config_.analytics.buckets_directory;
+  options.runner.state_bytes_max = static_cast<std::size_t>(config_.analytics.state_bytes_max);
   options.runner.checkpoint_interval_ms = config_.analytics.checkpoint_interval_ms;
   ASSIGN_OR_RETURN(applications_,
                    analytics::Applications::Open(*catalog_, environment, options));
