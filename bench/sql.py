@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Measures the SQL engine against DuckDB and `wc -l` on the same file, and writes docs/performance-sql.md.
+
+CPU seconds of one process pinned to one core, kernel time included, files in the page cache; arms
+alternate and the median of the rounds is reported. `millstream sql` is measured as its users run it:
+from the start of the process to its end, JSON in and JSON out.
+
+  ./mill bench sql [--rounds N] [--events N] [--write]
+"""
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COLUMNS = '"ts" TIMESTAMP, "user_id" VARCHAR(16), "event_type" VARCHAR(16), "page" VARCHAR(64), "amount" DOUBLE'
+
+
+def generate(path, events, users):
+    """Clickstream events of about 400 bytes: twelve fields, of which queries use five."""
+    if path.exists():
+        return
+    rng = random.Random(7)
+    kinds, agents = ["view", "click", "cart", "buy"], ["Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "okhttp/5.1.0"]
+    part = path.with_suffix(".part")
+    with open(part, "w", buffering=1 << 20) as out:
+        for i in range(events):
+            ms = i * 40_000 // events  # four windows of ten seconds
+            user = f"user-{rng.randrange(users):07d}"
+            out.write(
+                f'{{"ts":"2026-01-01 00:00:{ms // 1000:02d}.{ms % 1000:03d}","user_id":"{user}","event_type":"{kinds[i & 3]}",'
+                f'"page":"/products/category-{i % 97}/item-{i % 1009}","amount":{rng.randrange(1, 99999) / 100},'
+                f'"session":"{rng.getrandbits(64):016x}","ip":"10.{i % 251}.{i % 241}.{i % 239}","agent":"{agents[i & 1]}",'
+                f'"country":"DE","device":{{"os":"linux","width":1920}},"referrer":"https://www.example.com/search?q=term-{i % 509}",'
+                f'"experiment":{i % 7}}}\n')
+    part.rename(path)
+
+
+def cpu_of(command, core="0", **kwargs):
+    """(CPU seconds, wall seconds, peak RSS in KB) of a process."""
+    start = time.perf_counter()
+    process = subprocess.Popen(["taskset", "-c", core, *map(str, command)], **kwargs)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
+    return usage.ru_utime + usage.ru_stime, time.perf_counter() - start, usage.ru_maxrss
+
+
+DUCKDB = """
+import sys, time, duckdb
+connection = duckdb.connect()
+connection.execute("SET threads = 1")
+start = time.process_time()
+connection.execute(sys.argv[1]).fetchall() if sys.argv[2] == "rows" else connection.execute(sys.argv[1]).fetchone()
+print(time.process_time() - start)
+"""
+
+
+class Bench:
+    def __init__(self, args):
+        self.args, self.rows = args, []
+        self.files = ROOT / "build/bench"
+        self.files.mkdir(parents=True, exist_ok=True)
+
+    def millstream(self, sql, file, columns=COLUMNS, rowtime="ts"):
+        app = self.files / "app.sql"
+        app.write_text(sql)
+        output = self.files / "out.ndjson"
+        with open(output, "wb") as out:
+            cpu, wall, rss = cpu_of([self.args.server, "sql", app, "--input", f"SOURCE={file}", "--columns", f"SOURCE={columns}",
+                                     "--rowtime", f"SOURCE={rowtime}", "--output", "RESULTS", "--bare"], stdout=out)
+        return {"cpu": cpu, "wall": wall, "rss": rss, "rows": sum(1 for _ in open(output, "rb"))}
+
+    def duckdb(self, query):
+        out = subprocess.run(["taskset", "-c", "0", sys.executable, "-c", DUCKDB, query, "one"], capture_output=True, text=True)
+        if out.returncode != 0:
+            raise SystemExit("duckdb: " + out.stderr.strip())
+        return {"cpu": float(out.stdout)}
+
+    def row(self, name, against, ratio, gate, goal, note):
+        verdict = "goal" if ratio >= goal else "gate" if ratio >= gate else "MISSED"
+        self.rows.append((name, against, ratio, gate, goal, verdict, note))
+        print(f"{name:52s} {ratio:7.2f}  gate {gate:g} goal {goal:g}  {verdict}  {note}", flush=True)
+
+    def rounds(self, **arms):
+        results = {name: [] for name in arms}
+        for _ in range(self.args.rounds):
+            for name, arm in arms.items():
+                results[name].append(arm())
+        return results
+
+    def tumbling(self):
+        json_columns = "columns={ts:'TIMESTAMP',user_id:'VARCHAR',event_type:'VARCHAR',page:'VARCHAR',amount:'DOUBLE'}"
+        for users, gate, goal in ((1_000, 2.0, 4.0), (1_000_000, 1.8, 3.5)):
+            file = self.files / f"clicks-{users}-{self.args.events}.ndjson"
+            generate(file, self.args.events, users)
+            size = file.stat().st_size
+            with open(file, "rb") as f:  # into the page cache
+                while f.read(1 << 20):
+                    pass
+            sql = ('CREATE STREAM RESULTS (user_id VARCHAR(16), n BIGINT, total DOUBLE, lowest DOUBLE, highest DOUBLE);\n'
+                   'CREATE PUMP p AS INSERT INTO RESULTS SELECT STREAM "user_id", COUNT(*), SUM("amount"), MIN("amount"), MAX("amount")\n'
+                   "FROM SOURCE AS s GROUP BY s.\"user_id\", STEP(s.ROWTIME BY INTERVAL '10' SECOND);\n")
+            query = (f"SELECT count(*) FROM (SELECT user_id, time_bucket(INTERVAL 10 SECOND, ts), count(*), sum(amount), min(amount), max(amount) "
+                     f"FROM read_json('{file}', format='newline_delimited', {json_columns}) GROUP BY ALL)")
+            got = self.rounds(ours=lambda: self.millstream(sql, file), duckdb=lambda: self.duckdb(query),
+                              wc=lambda: {"wall": cpu_of(["wc", "-l", file], stdout=subprocess.DEVNULL)[1]})
+            ours = statistics.median(r["cpu"] for r in got["ours"])
+            ratio = statistics.median(d["cpu"] / o["cpu"] for o, d in zip(got["ours"], got["duckdb"]))
+            self.row(f"JSON events, tumbling GROUP BY, {users:,} keys", "DuckDB read_json + GROUP BY, CPU", ratio, gate, goal,
+                     f"{self.args.events / ours / 1e6:.2f} M events per CPU-second, {got['ours'][0]['rows']:,} rows out, "
+                     f"{max(r['rss'] for r in got['ours']) / 1024:.0f} MB")
+            if users == 1_000:
+                through = statistics.median(w["wall"] / o["wall"] for o, w in zip(got["ours"], got["wc"]))
+                self.row("end to end, bytes/s", "wc -l of the same file", through, 0.4, 0.8,
+                         f"{size / statistics.median(r['wall'] for r in got['ours']) / 1e6:.0f} MB/s")
+
+    def sliding(self):
+        file = self.files / f"clicks-1000-{self.args.events}.ndjson"
+        generate(file, self.args.events, 1_000)
+        sql = ('CREATE STREAM RESULTS (user_id VARCHAR(16), total DOUBLE);\n'
+               'CREATE PUMP p AS INSERT INTO RESULTS SELECT STREAM "user_id", SUM("amount") OVER w FROM SOURCE\n'
+               "WINDOW w AS (PARTITION BY \"user_id\" RANGE INTERVAL '10' SECOND PRECEDING);\n")
+        base = ('CREATE STREAM RESULTS (user_id VARCHAR(16), total DOUBLE);\n'
+                'CREATE PUMP p AS INSERT INTO RESULTS SELECT STREAM "user_id", "amount" FROM SOURCE;\n')
+        with_table = (f"CREATE TABLE t AS SELECT ts, user_id, amount FROM read_json('{file}', format='newline_delimited', "
+                      "columns={ts:'TIMESTAMP',user_id:'VARCHAR',amount:'DOUBLE'})")
+        window = ("SELECT max(total) FROM (SELECT sum(amount) OVER (PARTITION BY user_id ORDER BY ts RANGE BETWEEN INTERVAL 10 SECOND "
+                  "PRECEDING AND CURRENT ROW) AS total FROM t)")
+        script = ("import sys, time, duckdb\nc = duckdb.connect()\nc.execute('SET threads = 1')\nc.execute(sys.argv[1])\n"
+                  "start = time.process_time()\nc.execute(sys.argv[2]).fetchall()\nprint(time.process_time() - start)\n")
+
+        def duckdb():
+            out = subprocess.run(["taskset", "-c", "0", sys.executable, "-c", script, with_table, window],
+                                 capture_output=True, text=True, check=True)
+            return {"cpu": float(out.stdout)}
+
+        got = self.rounds(ours=lambda: self.millstream(sql, file), base=lambda: self.millstream(base, file), duckdb=duckdb)
+        # What the window adds to reading and printing the same rows.
+        window_cpu = statistics.median(max(o["cpu"] - b["cpu"], 1e-6) for o, b in zip(got["ours"], got["base"]))
+        ratio = statistics.median(d["cpu"] for d in got["duckdb"]) / window_cpu
+        self.row("sliding SUM per key over 10 s, the window alone", "DuckDB window query on a table", ratio, 8, 15,
+                 f"{self.args.events / window_cpu / 1e6:.1f} M rows per CPU-second")
+
+    def write(self):
+        lines = ["# Performance of SQL", "", "Written by `./mill bench sql`. Ratios of CPU time on one core to a reference on the same file in "
+                 f"the same run; median of {self.args.rounds} rounds of {self.args.events:,} events. A ratio of 2 is twice as fast.", "",
+                 "| workload | against | ratio | gate | goal | reached | |", "|---|---|---|---|---|---|---|"]
+        for name, against, ratio, gate, goal, verdict, note in self.rows:
+            lines.append(f"| {name} | {against} | **{ratio:.2f}** | {gate:g} | {goal:g} | {verdict} | {note} |")
+        (ROOT / "docs/performance-sql.md").write_text("\n".join(lines) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", default=ROOT / "build/release/src/server/millstream", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--only", default="tumbling,sliding")
+    parser.add_argument("--write", action="store_true", help="write docs/performance-sql.md")
+    bench = Bench(parser.parse_args())
+    for part in bench.args.only.split(","):
+        getattr(bench, part)()
+    if bench.args.write:
+        bench.write()
+
+
+if __name__ == "__main__":
+    main()
