@@ -311,13 +311,14 @@ http {{ access_log off; keepalive_requests 1000000000; client_max_body_size 64m;
 
     def peers(self):
         """The same PutRecords load against the free emulators that are installed under --peers."""
-        if not self.args.peers:
+        if not Path(self.args.peers).is_dir():
+            print("peers: not installed (bench/peers.sh), left out")
             return
         peers = Path(self.args.peers)
         servers = {
             "kinesis-mock": (["node", peers / "node_modules/kinesis-local/main.js"], dict(KINESIS_MOCK_PLAIN_PORT="{port}", KINESIS_MOCK_TLS_PORT="{other}", INITIALIZE_STREAMS="bench:4", LOG_LEVEL="ERROR")),
             "kinesalite": (["node", peers / "node_modules/kinesalite/cli.js", "--port", "{port}", "--shardLimit", "100", "--createStreamMs", "0"], {}),
-            "moto": ([sys.executable, "-m", "moto.server", "-p", "{port}"], {}),
+            "moto": ([peers / "moto/bin/moto_server", "-p", "{port}"], {}),
             "ferrokinesis": ([peers / "ferro/bin/ferrokinesis", "--port", "{port}", "--create-stream-ms", "0"], {}),
         }
         result, total = [], 0.0
@@ -413,7 +414,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", default=ROOT / "build/release/src/server/millstream", type=Path)
     parser.add_argument("--load", default=ROOT / "build/release/bench/millstream_load", type=Path)
-    parser.add_argument("--peers", default=os.environ.get("MILLSTREAM_PEERS", ""), help="folder with the peers installed by bench/peers.sh")
+    parser.add_argument("--peers", default=os.environ.get("MILLSTREAM_PEERS", ROOT / "build/bench/peers"), help="folder with the peers installed by bench/peers.sh")
     parser.add_argument("--scratch", default=str(ROOT / "build"), help="where data directories go: a real disk, not tmpfs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/logging.h"
+#include "base/thread.h"
 #include "log/store_impl.h"
 
 namespace millstream::log {
@@ -30,6 +31,7 @@ void StoreImpl::WakeBuilder() {
 }
 
 void StoreImpl::RunBuilder() {
+  base::NameThisThread("log-builder");
   std::unique_lock lock(builder_mutex_);
   while (true) {
     auto woken = [&] { return builder_woken_ || builder_stop_; };

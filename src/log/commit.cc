@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/logging.h"
+#include "base/thread.h"
 #include "log/store_impl.h"
 
 namespace millstream::log {
@@ -29,6 +30,7 @@ void StoreImpl::WakeWriterLocked() {
 }
 
 void StoreImpl::RunWriter() {
+  base::NameThisThread("log-writer");
   const bool interval = options_.durability == Durability::kInterval;
   auto next_sync = std::chrono::steady_clock::time_point::max();
   std::unique_lock lock(queue_mutex_);

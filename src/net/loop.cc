@@ -20,7 +20,7 @@
 namespace millstream::net {
 namespace {
 
-constexpr int kEventsPerWait = 256;
+constexpr int kEventsPerWait = 64;  // short turns: answers of the last group do not wait long
 constexpr int64_t kYieldTookLongNs = 5'000;  // somebody else ran: the core is wanted
 constexpr uint64_t kWakeData = ~uint64_t{0};
 
