@@ -7,26 +7,77 @@ namespace millstream::sql::internal {
 
 namespace {
 
-bool Monotone(const Expr& e) {  // given that only ROWTIME varies
-  if (IsConstant(e)) return true;
-  switch (e.op) {
-    case Expr::Op::kRowtime: return true;
-    case Expr::Op::kCast: return Monotone(*e.arguments[0]);
-    case Expr::Op::kCall:
-      if (e.function->monotone == Function::Monotone::kNo) {
-        if (e.function->name == "EXTRACT") {
-          return e.arguments[1]->value.i == static_cast<int64_t>(TimeUnit::kYear);
-        }
-        return false;
-      }
-      for (std::size_t i = 1; i < e.arguments.size(); ++i) {
-        if (!IsConstant(*e.arguments[i])) return false;
-      }
-      return Monotone(*e.arguments[0]);
-    default: return false;
+// How an expression moves when ROWTIME goes up: the rules that the documentation lists under
+// "Monotonic Expressions and Operators".
+enum class Direction { kNone, kConstant, kUp, kDown };
+
+Direction Reverse(Direction d) {
+  return d == Direction::kUp ? Direction::kDown : d == Direction::kDown ? Direction::kUp : d;
+}
+Direction Together(Direction a, Direction b) {
+  if (a == Direction::kConstant) return b;
+  if (b == Direction::kConstant || a == b) return a;
+  return Direction::kNone;
+}
+// Of a constant: -1, 0 or 1; 2 when it is NULL or fails.
+int SignOf(const ExprPtr& e) {
+  try {
+    Value v = EvaluateConstant(e);
+    if (v.null) return 2;
+    double d = PhysicalOf(v.type.kind) == Physical::kDouble ? v.d : static_cast<double>(v.i);
+    return d < 0 ? -1 : d > 0;
+  } catch (const SqlError&) {
+    return 2;
   }
 }
 
+Direction DirectionOf(const Expr& e) {
+  if (IsConstant(e)) return Direction::kConstant;
+  if (e.op == Expr::Op::kRowtime) return Direction::kUp;
+  if (e.op == Expr::Op::kCast) {
+    // Numbers as texts are in another order; dates and times are not.
+    const Type& from = e.arguments[0]->type;
+    bool text = IsCharacter(e.type.kind);
+    if (text && !(from.kind == Kind::kTimestamp || from.kind == Kind::kDate || IsCharacter(from.kind))) {
+      return Direction::kNone;
+    }
+    if (!text && IsCharacter(from.kind)) return Direction::kNone;
+    if (e.type.kind == Kind::kTime || e.type.kind == Kind::kBoolean) return Direction::kNone;
+    return DirectionOf(*e.arguments[0]);
+  }
+  if (e.op != Expr::Op::kCall) return Direction::kNone;
+  std::string_view name = e.function->name;
+  const auto& arguments = e.arguments;
+  Direction first = DirectionOf(*arguments[0]);
+  Direction second = arguments.size() > 1 ? DirectionOf(*arguments[1]) : Direction::kConstant;
+  if (name == "NEGATE") return Reverse(first);
+  if (name == "+") return Together(first, second);
+  if (name == "-" || name == "DIFFERENCE OF TIMES") return Together(first, Reverse(second));
+  if (name == "*" || name == "/") {
+    bool right = second == Direction::kConstant;
+    if (!right && (name == "/" || first != Direction::kConstant)) return Direction::kNone;
+    int sign = SignOf(arguments[right ? 1 : 0]);
+    if (sign == 2) return Direction::kNone;
+    if (sign == 0) return Direction::kConstant;
+    return sign > 0 ? (right ? first : second) : Reverse(right ? first : second);
+  }
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    if (!IsConstant(*arguments[i])) return Direction::kNone;
+  }
+  if (name == "EXTRACT") {
+    bool year = arguments[1]->value.i == static_cast<int64_t>(TimeUnit::kYear);
+    return year ? first : Direction::kNone;
+  }
+  if (name == "SUBSTRING" || name == "SUBSTRING_FROM") {  // a beginning of the text
+    bool number = IsNumeric(arguments[1]->type.kind);
+    return number && SignOf(MakeCall("-", {arguments[1], IntConstant(1, e.at)}, e.at)) <= 0
+               ? first
+               : Direction::kNone;
+  }
+  return e.function->monotone == Function::Monotone::kNo ? Direction::kNone : first;
+}
+
+bool Monotone(const Expr& e) { return DirectionOf(e) != Direction::kNone; }
 
 }  // namespace
 

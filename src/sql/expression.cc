@@ -196,7 +196,9 @@ Value EvaluateConstant(const ExprPtr& e) {
   batch.rowtime = &rowtime;
   Arena arena;
   RowErrors errors;
-  EvalContext context{&batch, &arena, &errors, 0, 0};
+  // Constants do not depend on the clock, but for the century of a two-digit year.
+  constexpr int64_t kStartOf2026 = 1'767'225'600'000;
+  EvalContext context{&batch, &arena, &errors, kStartOf2026, kStartOf2026};
   const Vector& result = kernel->Evaluate(context);
   if (!errors.empty()) throw SqlError(e->at, errors.entries()[0].message);
   Value value = result.GetValue(0, e->type);
