@@ -362,12 +362,23 @@ std::optional<Refused> Applications::CheckRunnable(const ApplicationKey& key,
   auto find = [&](const std::string& resource) {
     return environment_.registry->Find(StreamKeyOf(key, resource));
   };
+  // Nobody's policies are asked when the application reads and writes, so it stays at home.
+  auto elsewhere = [&](const std::string& resource) {
+    streams::StreamKey stream = StreamKeyOf(key, resource);
+    return stream.account != key.account || stream.region != key.region;
+  };
   for (const Input& input : definition.inputs) {
+    if (elsewhere(input.resource)) {
+      return refuse("The input stream is of another account or region: " + input.resource);
+    }
     if (find(input.resource) == nullptr) {
       return refuse("The input stream does not exist: " + input.resource);
     }
   }
   for (const Output& output : definition.outputs) {
+    if (elsewhere(output.resource)) {
+      return refuse("The output stream is of another account or region: " + output.resource);
+    }
     if (find(output.resource) == nullptr) {
       return refuse("The output stream does not exist: " + output.resource);
     }

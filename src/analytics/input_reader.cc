@@ -189,6 +189,11 @@ base::Status InputReader::Fetch(const streams::ReadOptions& options, std::vector
   return status;
 }
 
+int64_t InputReader::open_shards() const {
+  return std::count_if(position_.shards.begin(), position_.shards.end(),
+                       [](const ShardPosition& p) { return !p.done; });
+}
+
 void InputReader::WaitForMore() {
   if (stream_ == nullptr) return;
   for (std::size_t i = 0; i < shards_.size(); ++i) {

@@ -57,7 +57,8 @@ class InputReader {
   const StreamPosition& position() const { return position_; }
   // How old the oldest unread record is, as of the last Fetch; 0 when all was read.
   int64_t millis_behind() const { return millis_behind_; }
-  bool exists() const { return stream_ != nullptr; }
+  // Shards that are being read.
+  int64_t open_shards() const;
 
  private:
   struct Shard;

@@ -16,6 +16,7 @@ constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kGatherNs = 1 * kNsPerMs;
 constexpr int64_t kReadRetryNs = 100 * kNsPerMs;
 constexpr int64_t kJournalRetryNs = 20 * kNsPerMs;
+constexpr int64_t kShardBytesMin = 64 << 10;
 constexpr int64_t kWarnEveryNs = 60'000 * kNsPerMs;
 constexpr std::size_t kJournalBytes = 64 << 10;
 constexpr int64_t kJournalAgeNs = 1'000 * kNsPerMs;
@@ -67,7 +68,7 @@ base::TaskNext Runner::Step(int64_t) {
   std::vector<InputReader::Fetched> pages;
   bool readable = ReadInputs(slices, ranges, pages);
   if (!slices.empty() || now_ns >= next_tick_ns_) {
-    if (!Execute(std::max(last_ms_, clock.WallMs()), slices, std::move(ranges))) {
+    if (!Execute(NowMs(), slices, std::move(ranges))) {
       return base::TaskNext::Blocked();
     }
     // On even times of the wall clock: windows of whole seconds close as soon as they can.
@@ -96,7 +97,9 @@ bool Runner::ReadInputs(std::vector<Engine::Slice>& slices, std::vector<JournalR
                         std::vector<InputReader::Fetched>& pages) {
   streams::ReadOptions read;
   read.records_max = options_.step_records_max;
-  read.bytes_max = options_.step_bytes_max;
+  int64_t shards = 1;
+  for (const auto& reader : readers_) shards += reader->open_shards();
+  read.bytes_max = std::max(options_.step_bytes_max / shards, kShardBytesMin);
   bool readable = true;
   pages_full_ = false;
   for (std::size_t i = 0; i < readers_.size(); ++i) {
@@ -120,6 +123,21 @@ bool Runner::ReadInputs(std::vector<Engine::Slice>& slices, std::vector<JournalR
     }
   }
   return readable;
+}
+
+int64_t Runner::NowMs() {
+  int64_t wall_ms = environment_.clock->WallMs();
+  int64_t now_ns = environment_.clock->MonotonicNs();
+  if (wall_ms >= last_ms_) {
+    time_base_ms_ = wall_ms;
+    time_base_ns_ = now_ns;
+    return wall_ms;
+  }
+  if (time_base_ns_ == 0) {  // an earlier process saw a later clock
+    time_base_ms_ = last_ms_;
+    time_base_ns_ = now_ns;
+  }
+  return std::max(last_ms_, time_base_ms_ + (now_ns - time_base_ns_) / kNsPerMs);
 }
 
 bool Runner::Execute(int64_t at_ms, const std::vector<Engine::Slice>& slices,
@@ -243,7 +261,7 @@ base::Status Runner::Stop() {
   }
   // Nobody else touches the state now.
   if (failed_) return {};  // the last checkpoint and the journal are what remains
-  Execute(std::max(last_ms_, environment_.clock->WallMs()) + 1, {}, {});
+  Execute(NowMs() + 1, {}, {});
   if (!journal_.empty() && !FlushJournal()) {
     return base::Fail(base::Code::kUnavailable, "the journal of steps could not be written");
   }

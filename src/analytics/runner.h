@@ -34,8 +34,8 @@ struct RunnerOptions {
   int64_t tick_ms = 20;  // how often time alone closes windows
   std::size_t pending_bytes_max = 8u << 20;
   std::size_t state_bytes_max = std::size_t{2} << 30;  // of each operator (a window, a join)
-  int64_t step_bytes_max = 4 << 20;  // of each shard
-  int32_t step_records_max = 8192;   // the same
+  int64_t step_bytes_max = 16 << 20;  // of all shards together
+  int32_t step_records_max = 8192;    // of each shard
   int64_t stop_patience_ms = 5000;   // for results to be acknowledged
   int64_t table_look_ms = 2000;      // how often reference tables are looked at
 };
@@ -118,6 +118,9 @@ class Runner final : public base::Task, public std::enable_shared_from_this<Runn
                   std::vector<InputReader::Fetched>& pages);
   bool FlushJournal();
   int64_t PumpWriters();
+  // The time of a step: the wall clock's, but it never goes back, and does not stand still either
+  // while the wall clock is behind.
+  int64_t NowMs();
   bool WritersIdle() const;
   std::size_t PendingBytes() const;
   void UpdateMetrics();
@@ -145,6 +148,8 @@ class Runner final : public base::Task, public std::enable_shared_from_this<Runn
   uint64_t run_ = 0;
   int64_t query_start_ms_ = 0;
   int64_t last_ms_ = 0;
+  int64_t time_base_ms_ = 0;  // a moment at which ROWTIME was sound, and its monotonic time
+  int64_t time_base_ns_ = 0;
   uint64_t next_step_ = 0;
   std::unique_ptr<Engine> engine_;
   std::vector<std::unique_ptr<InputReader>> readers_;  // by input

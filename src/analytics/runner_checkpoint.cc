@@ -98,7 +98,7 @@ void Runner::BeginCheckpoint(bool hold) {
     checkpoint_under_way_ = false;
     changed_.notify_all();
   };
-  if (!Execute(std::max(last_ms_, environment_.clock->WallMs()) + 1, {}, {})) return give_up();
+  if (!Execute(NowMs() + 1, {}, {})) return give_up();
   if (!journal_.empty() && !FlushJournal()) return give_up();
   auto checkpoint = std::make_shared<Checkpoint>(MakeCheckpoint());
   int64_t took_ns = environment_.clock->MonotonicNs() - began_ns;
@@ -177,7 +177,7 @@ void Runner::TakeReloadedTables() {
   }
   // A checkpoint between the steps before and those after, since both could not be replayed with one
   // set of tables.
-  if (!Execute(std::max(last_ms_, environment_.clock->WallMs()) + 1, {}, {})) return;
+  if (!Execute(NowMs() + 1, {}, {})) return;
   if (auto replaced = engine_->ReplaceTables(TakeConfigs(tables)); !replaced) {
     LOG_WARN("a changed reference table does not fit", {"application", key_.name},
              {"error", replaced.error().message()});

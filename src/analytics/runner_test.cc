@@ -323,6 +323,19 @@ TEST_F(RunnerTest, CrashesChangeNoResult) {
   ExpectExactlyOnce();
 }
 
+TEST_F(RunnerTest, AWallClockThatJumpsBackStopsNoWindow) {
+  Open();
+  Start();
+  Put("a");
+  WaitForRecords("RAW", 1);
+  world_.clock.JumpWall(-3'600'000);
+  world_.clock.Advance(100);
+  Put("a");
+  WaitForRecords("RAW", 2);
+  world_.clock.Advance(5000);
+  ExpectExactlyOnce();
+}
+
 TEST_F(RunnerTest, FollowsASplitThroughParentsToChildren) {
   Open();
   Start();

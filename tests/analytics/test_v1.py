@@ -114,6 +114,14 @@ def test_refusals(server, v1, name, make_stream):
     assert code == "InvalidApplicationConfigurationException" and "DESTINATION_SQL_STREAM" in text
     assert error_of(v1.delete_application, ApplicationName=name, CreateTimestamp=1)[0].startswith("Invalid")
 
+    foreign = name + "-foreign"
+    v1.create_application(ApplicationName=foreign, ApplicationCode=CODE, Inputs=[{
+        **input_of(server, source, roles=True), "KinesisStreamsInput": {
+            "ResourceARN": f"arn:aws:kinesis:{server.region}:111111111111:stream/{source}", "RoleARN": ROLE}}])
+    code, text = error_of(v1.start_application, ApplicationName=foreign, InputConfigurations=[
+        {"Id": "1.1", "InputStartingPositionConfiguration": {"InputStartingPosition": "NOW"}}])
+    assert code == "InvalidApplicationConfigurationException" and "another account" in text
+
     other = name + "-missing"
     v1.create_application(ApplicationName=other, ApplicationCode=CODE, Inputs=[input_of(server, "nowhere", roles=True)])
     code, text = error_of(v1.start_application, ApplicationName=other, InputConfigurations=[

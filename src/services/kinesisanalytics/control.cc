@@ -122,8 +122,8 @@ aws::Outcome<Control::Sample> Control::SampleStream(const aws::Call& call, const
     return aws::FailCall(exceptions_.unsupported(
         "Schemas are discovered from streams only, not yet from delivery streams: " + arn));
   }
-  streams::StreamPtr stream =
-      registry_.Find(analytics::StreamKeyOf({call.account, call.region, ""}, arn));
+  streams::StreamKey key = analytics::StreamKeyOf({call.account, call.region, ""}, arn);
+  streams::StreamPtr stream = key.account == call.account ? registry_.Find(key) : nullptr;
   if (stream == nullptr) {
     return aws::FailCall(exceptions_.not_found("Stream " + arn + " not found."));
   }
