@@ -69,7 +69,7 @@ std::optional<Refused> CheckSupported(const Definition& definition) {
 
 std::optional<Refused> CheckStorable(const Definition& definition) {
   if (auto refused = CheckSupported(definition)) return refused;
-  if (definition.inputs.empty()) {
+  if (definition.inputs.empty() || definition.code.empty()) {
     auto parsed = sql::Parse(definition.code);
     if (!parsed) return RefusedFor(parsed.error());
     return std::nullopt;
@@ -462,6 +462,12 @@ Controlled<SnapshotPtr> Applications::Start(
   auto entry = Take(key, ApplicationStatus::kReady, ApplicationStatus::kReady);
   if (!entry) return tl::unexpected<Refused>(entry.error());
   StoredApplication changed = (*entry)->stored;
+  for (const auto& [id, position] : positions) {
+    auto has_id = [&id = id](const Input& input) { return input.id == id; };
+    if (std::none_of(changed.definition.inputs.begin(), changed.definition.inputs.end(), has_id)) {
+      return Refuse(Refusal::kArgument, "The application has no input with the id " + id + ".");
+    }
+  }
   for (Input& input : changed.definition.inputs) {
     auto position = positions.find(input.id);
     input.starting_position =

@@ -136,6 +136,8 @@ TEST_F(ApplicationsTest, RefusesWhatTheStatusDoesNotAllow) {
   ASSERT_TRUE(applications_->Create(kKey, Copy()));
   EXPECT_EQ(applications_->Create(kKey, Copy()).error().reason, Refusal::kExists);
   EXPECT_EQ(applications_->Stop(kKey).error().reason, Refusal::kStatus);
+  EXPECT_EQ(applications_->Start(kKey, {{"9.9", StartingPosition::kNow}}).error().reason,
+            Refusal::kArgument);
   Start(StartingPosition::kNow);
   EXPECT_EQ(applications_->Start(kKey, {}).error().reason, Refusal::kStatus);
   EXPECT_EQ(applications_->Delete(kKey, 5).error().reason, Refusal::kConfiguration);

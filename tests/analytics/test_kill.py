@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from datetime import datetime, timedelta
 
+import pytest
 from conftest import SCHEMA, arn_of
 from helpers import eventually, read_shard
 
@@ -82,7 +83,8 @@ def expected_of(rows):
     return Counter((t, key, n, total) for (t, key), (n, total) in tumbling.items()), sliding, stagger
 
 
-def test_kill_9_changes_no_result(millstream_factory):
+@pytest.mark.parametrize("rounds", [8, pytest.param(60, marks=pytest.mark.long)])
+def test_kill_9_changes_no_result(millstream_factory, rounds):
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     moments = random.Random(seed)
@@ -106,7 +108,7 @@ def test_kill_9_changes_no_result(millstream_factory):
                ["ApplicationStatus"] == "RUNNING")
 
     acknowledged, next_number = [], 0
-    for _ in range(8):
+    for _ in range(rounds):
         feeder = Feeder(server, next_number, moments.random())
         feeder.start()
         eventually(lambda: feeder.acknowledged)
