@@ -44,7 +44,7 @@ const Batch& RowBuffer::view() {
 }
 
 void RowBuffer::Clear() {
-  for (Vector& column : columns_) column.ClearNulls(rows_ < kBatchRows ? rows_ + 1 : rows_);
+  for (Vector& column : columns_) column.ClearNulls();
   rows_ = 0;
   arena_.Reset();
 }

@@ -107,11 +107,10 @@ class Vector {
     valid_[row] = 0;
     has_nulls_ = true;
   }
-  // All rows are values, for now.
-  void ClearNulls(int rows) {
-    if (has_nulls_) {
-      std::memset(valid_.get(), 1, std::min<std::size_t>(static_cast<uint32_t>(rows), kBatchRows));
-    }
+  // All rows are values, for now. Not only those of the coming batch: a shorter one would leave NULLs
+  // behind it that a longer one then takes for its own.
+  void ClearNulls() {
+    if (has_nulls_) std::memset(valid_.get(), 1, kBatchRows);
     has_nulls_ = false;
   }
 

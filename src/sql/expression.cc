@@ -308,7 +308,7 @@ class CallKernel final : public Kernel {
       values_[i] = &arguments_[i]->Evaluate(context);
     }
     int rows = context.input->rows;
-    out_.ClearNulls(rows);
+    out_.ClearNulls();
     CallFrame frame{context, *e_, rows, values_.data(), static_cast<int>(values_.size()),
                     out_,    state_};
     if (e_->op == Expr::Op::kCast) {
@@ -339,7 +339,7 @@ class LookupKernel final : public Kernel {
     for (std::size_t i = 0; i < arguments_.size(); ++i) {
       values_[i] = &arguments_[i]->Evaluate(context);
     }
-    out_.ClearNulls(rows);
+    out_.ClearNulls();
     for (int i = 0; i < rows; ++i) One(context, i);
     return out_;
   }
@@ -413,7 +413,7 @@ class LogicKernel final : public Kernel {
       open[i] = lv[i] == 0 || (l[i] != 0) != (decides_ != 0);
       any |= open[i] != 0;
     }
-    out_.ClearNulls(rows);
+    out_.ClearNulls();
     int64_t* out = out_.ints();
     if (!any) {
       for (int i = 0; i < rows; ++i) out[i] = decides_;
@@ -453,7 +453,7 @@ class CaseKernel final : public Kernel {
   }
   const Vector& Evaluate(EvalContext& context) override {
     int rows = context.input->rows;
-    out_.ClearNulls(rows);
+    out_.ClearNulls();
     uint8_t open[kBatchRows], chosen[kBatchRows];
     std::memset(open, 1, static_cast<std::size_t>(rows));
     int left = rows;

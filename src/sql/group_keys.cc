@@ -9,7 +9,7 @@ const Batch& SliceBuffer::Run(const Batch& batch, int from, int to) {
   buffer_.Clear();
   for (std::size_t c = 0; c < batch.columns.size(); ++c) {
     Vector& column = buffer_.column(static_cast<int>(c));
-    column.ClearNulls(kBatchRows);
+    column.ClearNulls();
     for (int i = from; i < to; ++i) column.CopyRow(i - from, *batch.columns[c], i);
   }
   for (int i = from; i < to; ++i) buffer_.rowtime()[i - from] = batch.rowtime[i];

@@ -81,7 +81,7 @@ class Gather {
       if (!wanted_.empty() && wanted_[c] == 0) continue;
       Vector& to = buffer_.column(static_cast<int>(c));
       const Vector& from = *batch.columns[c];
-      to.ClearNulls(kBatchRows);
+      to.ClearNulls();
       if (from.physical() == Physical::kString) {
         for (int i = 0; i < count; ++i) to.strings()[i] = from.strings()[rows[i]];
       } else {
