@@ -168,7 +168,7 @@ class Run {
   Status Step(Source& source) {
     auto more = source.reader->Read([&](std::string_view record) {
       source.input->Add(record);
-      return !printer_.done();
+      return true;
     });
     if (!more) return Fail(more.error());
     if (!*more) source.ended = true;

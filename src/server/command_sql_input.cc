@@ -170,6 +170,15 @@ class SqlInput::Impl {
     times_.resize(static_cast<std::size_t>(rows.rows));
     keep_.assign(static_cast<std::size_t>(rows.rows), 1);
     bool all = true;
+    if (time_type_.kind == sql::Kind::kTimestamp && !column.has_nulls()) {
+      for (int i = 0; i < rows.rows; ++i) {
+        last_ms_ = std::max(last_ms_, column.ints()[i]);
+        times_[static_cast<std::size_t>(i)] = last_ms_;
+      }
+      view_.rows = rows.rows;
+      view_.rowtime = times_.data();
+      return emit_(view_);
+    }
     for (int i = 0; i < rows.rows; ++i) {
       auto at = static_cast<std::size_t>(i);
       auto time = TimeAt(column, i);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 
 #include "analytics/definition.h"
 #include "codec/hex.h"
@@ -60,6 +61,7 @@ class SqlPrinter::Impl {
     std::string name;
     std::string json_prefix;  // {"stream":"D","rowtime":"
     std::vector<sql::PlanColumn> columns;
+    std::optional<sql::JsonRowWriter> writer;
     std::vector<std::vector<std::string>> cells;  // of a table
   };
 
@@ -76,6 +78,7 @@ class SqlPrinter::Impl {
         TRY(application.SetSink(name,
                                 [this, &stream](const sql::Batch& rows) { Take(stream, rows); }));
       }
+      stream.writer.emplace(stream.columns);
       stream.json_prefix = R"({"stream":)";
       codec::AppendJsonString(stream.name, stream.json_prefix);
       stream.json_prefix += R"(,"rowtime":")";
@@ -88,7 +91,7 @@ class SqlPrinter::Impl {
 
   void Take(Stream& stream, const sql::Batch& rows) {
     for (int i = 0; i < rows.rows && !done(); ++i) {
-      if (rows.rowtime[i] != time_ || time_text_.empty()) {
+      if (!options_.bare && (rows.rowtime[i] != time_ || time_text_.empty())) {
         time_ = rows.rowtime[i];
         time_text_ = TimeText(time_);
       }
@@ -99,12 +102,12 @@ class SqlPrinter::Impl {
           [[fallthrough]];
         case SqlFormat::kNdjson:
           if (options_.bare) {
-            sql::AppendJsonRow(stream.columns, rows, i, out_);
+            stream.writer->Append(rows, i, out_);
           } else {
             out_ += stream.json_prefix;
             out_ += time_text_;
             out_ += R"(","row":)";
-            sql::AppendJsonRow(stream.columns, rows, i, out_);
+            stream.writer->Append(rows, i, out_);
             out_ += '}';
           }
           if (options_.format == SqlFormat::kNdjson) out_ += '\n';

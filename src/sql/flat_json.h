@@ -161,28 +161,39 @@ class FlatJson {
   // The shape of the object at a path.
   std::size_t ShapeAt(const std::vector<std::string>& path, std::size_t length);
 
+#if defined(__x86_64__)
+  // A bit for each of 16 bytes that is a quote, a backslash or below a blank.
+  static unsigned Stops(const char* at) {
+    __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    __m128i escape = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    // Those below a blank: what is 0x1F after taking the larger of the two.
+    __m128i control = _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(0x1F)), _mm_set1_epi8(0x1F));
+    return static_cast<unsigned>(
+        _mm_movemask_epi8(_mm_or_si128(quote, _mm_or_si128(escape, control))));
+  }
+  bool EndText(const char* start, const char* stop, std::string_view& text) {
+    at_ = stop;
+    if (*at_ != '"') return false;
+    text = {start, static_cast<std::size_t>(at_ - start)};
+    ++at_;
+    return true;
+  }
+#endif
+
   // Steps behind a text's closing quote; at_ is behind the opening one. Gives up at escapes.
   bool TakeText(std::string_view& text) {
     const char* start = at_;
 #if defined(__x86_64__)
+    while (end_ - at_ >= 32) {  // most texts end here, which saves a branch that nobody can predict
+      unsigned stops = Stops(at_) | Stops(at_ + 16) << 16;
+      if (stops != 0) return EndText(start, at_ + __builtin_ctz(stops), text);
+      at_ += 32;
+    }
     while (end_ - at_ >= 16) {
-      __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
-      __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-      __m128i escape = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-      // Bytes below a blank: what is 0x1F after taking the larger of the two.
-      __m128i control =
-          _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(0x1F)), _mm_set1_epi8(0x1F));
-      auto stops = static_cast<unsigned>(
-          _mm_movemask_epi8(_mm_or_si128(quote, _mm_or_si128(escape, control))));
-      if (stops == 0) {
-        at_ += 16;
-        continue;
-      }
-      at_ += __builtin_ctz(stops);
-      if (*at_ != '"') return false;
-      text = {start, static_cast<std::size_t>(at_ - start)};
-      ++at_;
-      return true;
+      unsigned stops = Stops(at_);
+      if (stops != 0) return EndText(start, at_ + __builtin_ctz(stops), text);
+      at_ += 16;
     }
 #endif
     for (; at_ < end_; ++at_) {

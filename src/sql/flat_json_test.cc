@@ -190,7 +190,7 @@ TEST(FlatJsonTest, RecordsBecomeTheRowsOfTheSlowWay) {
                     {"I", "INTEGER", "$.i"},
                     {"D", "DOUBLE", "$.d"},
                     {"B", "BOOLEAN", "$.b"},
-                    {"N", "DECIMAL(6,2)", "$.n"}};
+                    {"N", "TIMESTAMP", "$.n"}};
   if (random() % 2 == 0) {
     schema.columns[1].mapping = "$.x.y";
     schema.columns[3].mapping = "$.x.z.w";
@@ -233,6 +233,15 @@ TEST(FlatJsonTest, RecordsBecomeTheRowsOfTheSlowWay) {
                       "[1,2]",
                       "{\"y\":1}",
                       "1234.56",
+                      "\"2026-01-31 10:11:12\"",
+                      "\"2026-01-31T10:11:12.5Z\"",
+                      "\"2026-02-28 10:11:12.123456789\"",
+                      "\"2026-01-31\"",
+                      "\"2026-01-31 24:11:12\"",
+                      "\"2026-13-31 10:11:12\"",
+                      "\"2026-01-31 10:11:12.\"",
+                      "\"2026-01-31 10:11:12+01:00\"",
+                      "\"2026-01-31 1:11:12.5\"",
                       "\"true\""});
       record += pick({"", "", "", " "});
     }
