@@ -316,7 +316,7 @@ http {{ access_log off; keepalive_requests 1000000000; client_max_body_size 64m;
             return
         peers = Path(self.args.peers)
         servers = {
-            "kinesis-mock": (["node", peers / "node_modules/kinesis-local/main.js"], dict(KINESIS_MOCK_PLAIN_PORT="{port}", KINESIS_MOCK_TLS_PORT="{other}", INITIALIZE_STREAMS="bench:4", LOG_LEVEL="ERROR")),
+            "kinesis-mock": (["node", "main.js"], dict(KINESIS_MOCK_PLAIN_PORT="{port}", KINESIS_MOCK_TLS_PORT="{other}", LOG_LEVEL="ERROR")),
             "kinesalite": (["node", peers / "node_modules/kinesalite/cli.js", "--port", "{port}", "--shardLimit", "100", "--createStreamMs", "0"], {}),
             "moto": ([peers / "moto/bin/moto_server", "-p", "{port}"], {}),
             "ferrokinesis": ([peers / "ferro/bin/ferrokinesis", "--port", "{port}", "--create-stream-ms", "0"], {}),
@@ -325,11 +325,12 @@ http {{ access_log off; keepalive_requests 1000000000; client_max_body_size 64m;
         for name, (command, environment) in servers.items():
             port, other = free_port(), free_port()
             fill = lambda text: str(text).replace("{port}", str(port)).replace("{other}", str(other))
-            if not Path(fill(command[0])).exists() and not shutil.which(fill(command[0])):
+            if (not Path(fill(command[0])).exists() and not shutil.which(fill(command[0]))) or (
+                    name == "kinesis-mock" and not (peers / "node_modules/kinesis-local").is_dir()):
                 print(f"  {name}: not installed, left out")
                 continue
             try:
-                process = self.spawn([fill(c) for c in command], env={**os.environ, **{k: fill(v) for k, v in environment.items()}})
+                process = self.spawn([fill(c) for c in command], cwd=peers / "node_modules/kinesis-local" if name == "kinesis-mock" else None, env={**os.environ, **{k: fill(v) for k, v in environment.items()}})
                 wait_port(port, process)
                 try:
                     self.call(port, "CreateStream", {"StreamName": "bench", "ShardCount": 4})
