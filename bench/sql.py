@@ -127,7 +127,7 @@ class Bench:
                'CREATE PUMP p AS INSERT INTO RESULTS SELECT STREAM "user_id", SUM("amount") OVER w FROM SOURCE\n'
                "WINDOW w AS (PARTITION BY \"user_id\" RANGE INTERVAL '10' SECOND PRECEDING);\n")
         base = ('CREATE STREAM RESULTS (user_id VARCHAR(16), total DOUBLE);\n'
-                'CREATE PUMP p AS INSERT INTO RESULTS SELECT STREAM "user_id", "amount" FROM SOURCE;\n')
+                'CREATE PUMP p AS INSERT INTO RESULTS SELECT STREAM "user_id", "amount" / 7 FROM SOURCE;\n')
         with_table = (f"CREATE TABLE t AS SELECT ts, user_id, amount FROM read_json('{file}', format='newline_delimited', "
                       "columns={ts:'TIMESTAMP',user_id:'VARCHAR',amount:'DOUBLE'})")
         window = ("SELECT max(total) FROM (SELECT sum(amount) OVER (PARTITION BY user_id ORDER BY ts RANGE BETWEEN INTERVAL 10 SECOND "

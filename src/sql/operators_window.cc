@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
-#include <unordered_map>
+#include <memory>
 
 #include "sql/operator.h"
 
@@ -53,7 +53,8 @@ struct Running {
   double mean = 0, m2 = 0;
   double weight = 0;
   int64_t last_time = 0;
-  std::deque<std::pair<uint64_t, int64_t>> best;  // MIN and MAX: positions with their values
+  // MIN and MAX only: positions with their values.
+  std::unique_ptr<std::deque<std::pair<uint64_t, int64_t>>> best;
 
   void AddDouble(double x) {
     double t = dsum + x;
@@ -65,6 +66,106 @@ struct Running {
 struct Partition {
   Ring ring;
   std::vector<Running> running;
+  std::string key;
+  uint64_t hash = 0;
+  bool live = false;
+};
+
+uint64_t MixWords(uint64_t a, uint64_t b) {
+  const unsigned __int128 m = static_cast<unsigned __int128>(a) * b;
+  return static_cast<uint64_t>(m) ^ static_cast<uint64_t>(m >> 64);
+}
+
+uint64_t HashKey(std::string_view key) {
+  constexpr uint64_t kFirst = 0x9e3779b97f4a7c15, kSecond = 0xd1b54a32d192ed03;
+  uint64_t hash = key.size() * kFirst;
+  const char* at = key.data();
+  std::size_t left = key.size();
+  uint64_t word;
+  for (; left >= 8; left -= 8, at += 8) {
+    std::memcpy(&word, at, 8);
+    hash = MixWords(hash ^ word, kSecond);
+  }
+  word = 0;
+  if (left > 0) std::memcpy(&word, at, left);
+  return MixWords(hash ^ word, kFirst);
+}
+
+// Partitions by key: open addressing over words that hold an index and half of the hash, so that a
+// lookup touches one slot and the partition. Partitions stay where they are until they are erased.
+class PartitionTable {
+ public:
+  PartitionTable() : slots_(64) {}
+  std::size_t size() const { return live_; }
+  void Prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+
+  Partition* Find(std::string_view key, uint64_t hash) {
+    const uint64_t mask = slots_.size() - 1;
+    for (uint64_t i = hash & mask; slots_[i] != 0; i = (i + 1) & mask) {
+      if (slots_[i] >> 32 != hash >> 32) continue;
+      Partition& found = all_[(slots_[i] & 0xffff'ffff) - 1];
+      if (found.key == key) return &found;
+    }
+    return nullptr;
+  }
+  // Requires that the key is not there.
+  Partition* Add(std::string_view key, uint64_t hash) {
+    if (free_.empty()) {
+      all_.emplace_back();
+      free_.push_back(static_cast<uint32_t>(all_.size() - 1));
+    }
+    const uint32_t index = free_.back();
+    free_.pop_back();
+    Partition& partition = all_[index];
+    partition.key = key;
+    partition.hash = hash;
+    partition.live = true;
+    ++live_;
+    if (live_ * 2 > slots_.size()) {
+      Rehash(slots_.size() * 2);
+    } else {
+      Put(index);
+    }
+    return &partition;
+  }
+  template <typename Use>
+  void ForEach(Use use) {
+    for (Partition& partition : all_) {
+      if (partition.live) use(partition);
+    }
+  }
+  template <typename Judge>
+  void EraseIf(Judge judge) {
+    bool erased = false;
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      if (!all_[i].live || !judge(all_[i])) continue;
+      all_[i] = Partition();
+      free_.push_back(static_cast<uint32_t>(i));
+      --live_;
+      erased = true;
+    }
+    if (erased) Rehash(slots_.size());
+  }
+
+ private:
+  void Put(uint32_t index) {
+    const uint64_t mask = slots_.size() - 1;
+    const uint64_t hash = all_[index].hash;
+    uint64_t i = hash & mask;
+    while (slots_[i] != 0) i = (i + 1) & mask;
+    slots_[i] = (hash >> 32) << 32 | (uint64_t{index} + 1);
+  }
+  void Rehash(std::size_t slots) {
+    slots_.assign(slots, 0);
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      if (all_[i].live) Put(static_cast<uint32_t>(i));
+    }
+  }
+
+  std::vector<uint64_t> slots_;  // 0: empty
+  std::deque<Partition> all_;
+  std::vector<uint32_t> free_;
+  std::size_t live_ = 0;
 };
 
 class WindowState {
@@ -93,9 +194,9 @@ class WindowState {
     key_values_.resize(keys_.size());
   }
   ~WindowState() {
-    for (auto& [key, p] : partitions_) {
+    partitions_.ForEach([this](Partition& p) {
       for (uint64_t i = p.ring.head; i < p.ring.tail; ++i) FreeTexts(p.ring.At(i, stride_));
-    }
+    });
   }
 
   void Process(EvalContext& context, RowBuffer& out) {
@@ -105,16 +206,15 @@ class WindowState {
       values_[c] = arguments_[c] ? &arguments_[c]->Evaluate(context) : nullptr;
       fallback_values_[c] = fallbacks_[c] ? &fallbacks_[c]->Evaluate(context) : nullptr;
     }
+    FindPartitions(batch.rows);
     for (int i = 0; i < batch.rows; ++i) {
-      key_.clear();
-      for (const Vector* v : key_values_) AppendKey(*v, i, key_);
-      auto it = partitions_.find(key_);
-      if (it == partitions_.end()) {
-        it = partitions_.try_emplace(key_).first;
-        it->second.running.resize(calls_.size());
-        held_ += PartitionBytes(key_.size());
+      if (i + kAhead < batch.rows) {
+        const Partition& later = *found_[static_cast<std::size_t>(i + kAhead)];
+        __builtin_prefetch(later.running.data());
+        __builtin_prefetch(later.ring.words.data() + (later.ring.tail & later.ring.mask) * stride_);
+        __builtin_prefetch(later.ring.words.data() + (later.ring.head & later.ring.mask) * stride_);
       }
-      Partition& partition = it->second;
+      Partition& partition = *found_[static_cast<std::size_t>(i)];
       Append(partition, i, batch.rowtime[i]);
       Evict(partition, batch.rowtime[i]);
       for (std::size_t c = 0; c < calls_.size(); ++c) {
@@ -132,8 +232,8 @@ class WindowState {
 
   void Save(std::string& out) {
     SaveInt(static_cast<int64_t>(partitions_.size()), out);
-    for (auto& [key, p] : partitions_) {
-      SaveText(key, out);
+    partitions_.ForEach([&](Partition& p) {
+      SaveText(p.key, out);
       SaveInt(static_cast<int64_t>(p.ring.head), out);
       SaveInt(static_cast<int64_t>(p.ring.tail), out);
       for (uint64_t i = p.ring.head; i < p.ring.tail; ++i) {
@@ -153,13 +253,14 @@ class WindowState {
           out.append(reinterpret_cast<const char*>(&d), 8);
         }
         SaveInt(r.last_time, out);
-        SaveInt(static_cast<int64_t>(r.best.size()), out);
-        for (const auto& [position, value] : r.best) {
+        SaveInt(r.best == nullptr ? 0 : static_cast<int64_t>(r.best->size()), out);
+        if (r.best == nullptr) continue;
+        for (const auto& [position, value] : *r.best) {
           SaveInt(static_cast<int64_t>(position), out);
           SaveInt(value, out);
         }
       }
-    }
+    });
   }
   bool Restore(std::string_view& in) {
     int64_t n = 0;
@@ -170,9 +271,9 @@ class WindowState {
       if (!RestoreText(in, key) || !RestoreInt(in, head) || !RestoreInt(in, tail) || head > tail) {
         return false;
       }
-      Partition& p = partitions_[std::string(key)];
-      p.running.resize(calls_.size());
-      held_ += PartitionBytes(key.size());
+      const uint64_t hash = HashKey(key);
+      if (partitions_.Find(key, hash) != nullptr) return false;
+      Partition& p = NewPartition(key, hash);
       p.ring.head = p.ring.tail = static_cast<uint64_t>(head);
       while (p.ring.tail < static_cast<uint64_t>(tail)) {
         int64_t* row = p.ring.Push(stride_, held_);
@@ -203,13 +304,14 @@ class WindowState {
         for (int64_t b = 0; b < best; ++b) {
           int64_t position = 0, value = 0;
           if (!RestoreInt(in, position) || !RestoreInt(in, value)) return false;
-          r.best.emplace_back(static_cast<uint64_t>(position), value);
+          if (r.best == nullptr) return false;
+          r.best->emplace_back(static_cast<uint64_t>(position), value);
         }
       }
       // Values of MIN and MAX over texts live in the ring.
       for (std::size_t c = 0; c < calls_.size(); ++c) {
-        if (physical_[c] != Physical::kString) continue;
-        for (auto& [position, value] : p.running[c].best) {
+        if (physical_[c] != Physical::kString || p.running[c].best == nullptr) continue;
+        for (auto& [position, value] : *p.running[c].best) {
           if (position < p.ring.head || position >= p.ring.tail) return false;
           value = p.ring.At(position, stride_)[2 + c];
         }
@@ -219,6 +321,45 @@ class WindowState {
   }
 
  private:
+  static constexpr int kAhead = 6;  // rows whose memory is fetched while others are worked on
+
+  Partition& NewPartition(std::string_view key, uint64_t hash) {
+    Partition& p = *partitions_.Add(key, hash);
+    p.running.resize(calls_.size());
+    for (std::size_t c = 0; c < calls_.size(); ++c) {
+      if (calls_[c]->kind == AKind::kMin || calls_[c]->kind == AKind::kMax) {
+        p.running[c].best = std::make_unique<std::deque<std::pair<uint64_t, int64_t>>>();
+      }
+    }
+    held_ += PartitionBytes(key.size());
+    return p;
+  }
+
+  // found_[i] becomes the partition of row i. Keys first, then slots, then partitions: each pass
+  // finds in the cache what the one before asked for.
+  void FindPartitions(int rows) {
+    const auto n = static_cast<std::size_t>(rows);
+    keys_text_.clear();
+    key_ends_.resize(n);
+    hashes_.resize(n);
+    found_.resize(n);
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      for (const Vector* v : key_values_) AppendKey(*v, static_cast<int>(i), keys_text_);
+      key_ends_[i] = keys_text_.size();
+      hashes_[i] = HashKey(std::string_view(keys_text_).substr(start));
+      partitions_.Prefetch(hashes_[i]);
+      start = keys_text_.size();
+    }
+    start = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::string_view key(keys_text_.data() + start, key_ends_[i] - start);
+      Partition* partition = partitions_.Find(key, hashes_[i]);
+      found_[i] = partition != nullptr ? partition : &NewPartition(key, hashes_[i]);
+      start = key_ends_[i];
+    }
+  }
+
   std::size_t PartitionBytes(std::size_t key) const {
     return kEntryBytes + key + sizeof(Partition) + calls_.size() * sizeof(Running);
   }
@@ -268,11 +409,11 @@ class WindowState {
       switch (kind) {
         case AKind::kMin:
         case AKind::kMax:
-          while (!r.best.empty() && (kind == AKind::kMin ? !Less(c, r.best.back().second, word)
-                                                         : !Less(c, word, r.best.back().second))) {
-            r.best.pop_back();
+          while (!r.best->empty() && (kind == AKind::kMin ? !Less(c, r.best->back().second, word)
+                                                          : !Less(c, word, r.best->back().second))) {
+            r.best->pop_back();
           }
-          r.best.emplace_back(position, word);
+          r.best->emplace_back(position, word);
           break;
         case AKind::kSum:
         case AKind::kAvg:
@@ -340,7 +481,7 @@ class WindowState {
       switch (calls_[c]->kind) {
         case AKind::kMin:
         case AKind::kMax:
-          if (!r.best.empty() && r.best.front().first == p.ring.head) r.best.pop_front();
+          if (!r.best->empty() && r.best->front().first == p.ring.head) r.best->pop_front();
           break;
         case AKind::kSum:
         case AKind::kAvg:
@@ -418,11 +559,11 @@ class WindowState {
       case AKind::kDenseRank: out.ints()[i] = r.count; return;
       case AKind::kMin:
       case AKind::kMax:
-        if (r.best.empty()) return out.SetNull(i);
+        if (r.best->empty()) return out.SetNull(i);
         if (physical_[c] == Physical::kString) {
-          out.strings()[i] = arena.Copy(AsText(r.best.front().second));
+          out.strings()[i] = arena.Copy(AsText(r.best->front().second));
         } else {
-          out.ints()[i] = r.best.front().second;
+          out.ints()[i] = r.best->front().second;
         }
         return;
       case AKind::kSum:
@@ -492,17 +633,13 @@ class WindowState {
   // Partitions whose rows have all left their window are forgotten; runs after as many rows as
   // there are partitions, so that it costs O(1) a row.
   void Sweep(int64_t t) {
-    for (auto it = partitions_.begin(); it != partitions_.end();) {
-      Ring& ring = it->second.ring;
-      bool dead = ring.size() == 0 || ring.At(ring.tail - 1, stride_)[0] < t - plan_.preceding;
-      if (dead) {
-        for (uint64_t i = ring.head; i < ring.tail; ++i) FreeTexts(ring.At(i, stride_));
-        held_ -= PartitionBytes(it->first.size()) + ring.words.size() * 8;
-        it = partitions_.erase(it);
-      } else {
-        ++it;
-      }
-    }
+    partitions_.EraseIf([&](Partition& p) {
+      Ring& ring = p.ring;
+      if (ring.size() > 0 && ring.At(ring.tail - 1, stride_)[0] >= t - plan_.preceding) return false;
+      for (uint64_t i = ring.head; i < ring.tail; ++i) FreeTexts(ring.At(i, stride_));
+      held_ -= PartitionBytes(p.key.size()) + ring.words.size() * 8;
+      return true;
+    });
   }
 
   const WindowPlan& plan_;
@@ -511,8 +648,11 @@ class WindowState {
   std::vector<std::unique_ptr<Kernel>> keys_, arguments_, fallbacks_;
   std::vector<Physical> physical_;
   std::vector<const Vector*> key_values_, values_, fallback_values_;
-  std::unordered_map<std::string, Partition> partitions_;
-  std::string key_;
+  PartitionTable partitions_;
+  std::string keys_text_;  // of the batch, one after the other; key_ends_ where they end
+  std::vector<std::size_t> key_ends_;
+  std::vector<uint64_t> hashes_;
+  std::vector<Partition*> found_;
   std::size_t stride_ = 0, processed_ = 0, held_ = 0;
   int64_t lag_ = 0;
   bool trims_ = true;
