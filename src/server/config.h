@@ -34,6 +34,7 @@ struct LogConfig {
   int64_t segment_bytes = 256 << 20;
   int64_t wal_file_bytes = 256 << 20;
   int64_t reader_threads = 2;
+  int64_t page_bytes = 1 << 30;
 };
 
 struct AuditConfig {

@@ -128,6 +128,9 @@ std::vector<Option> OptionsOf(Config& c) {
       bytes("log.wal_file_bytes", &c.log.wal_file_bytes, 16 * kMiB, 4096 * kMiB,
             "Size of one write-ahead file; two or more are kept"),
       number("log.reader_threads", &c.log.reader_threads, 1, 64, "Threads for reads from disk"),
+      bytes("log.page_bytes", &c.log.page_bytes, 16 * kMiB, 1024 * 1024 * kMiB,
+            "Memory for GetRecords pages that readers do not take; they get smaller, then are "
+            "refused"),
 
       choice("limits.mode", &c.limits_mode, "--limits", {"on", "off", "custom"},
              "on: AWS's limits; off: none on rates and counts; custom: the figures of [limits]"),

@@ -205,7 +205,8 @@ Status Server::OpenDoor() {
                              .startup_ns = startup_ns_});
   });
 
-  kinesis_ = std::make_unique<services::kinesis::KinesisService>(*registry_, *jobs_);
+  kinesis_ = std::make_unique<services::kinesis::KinesisService>(*registry_, *jobs_,
+                                                                config_.log.page_bytes);
   aws::FrontDoorOptions options;
   options.default_region = config_.default_region;
   options.default_account = config_.default_account;

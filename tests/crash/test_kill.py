@@ -6,6 +6,7 @@ import pytest
 from helpers import eventually, read_shard
 
 STREAM, SHARDS, WRITERS = "crash", 3, 4
+LONG_ROUNDS = 300
 
 
 class Writer(threading.Thread):
@@ -51,13 +52,14 @@ def check(kinesis, acknowledged):
 
 
 def crash_rounds(server, rounds, seed):
+    """Returns how many times the server was killed, and how many records had been acknowledged."""
     print(f"seed {seed}")
     moments = random.Random(seed)
     kinesis = server.client()
     eventually(lambda: kinesis.describe_stream_summary(StreamName=STREAM)["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE")
     acknowledged = []
     next_number = 0
-    for _ in range(rounds):
+    for killed in range(1, rounds + 1):
         writers = [Writer(server, f"w{i}", next_number) for i in range(WRITERS)]
         for writer in writers:
             writer.start()
@@ -74,7 +76,8 @@ def crash_rounds(server, rounds, seed):
         check(server.client(), acknowledged)
         # The whole history is checked again and again; keep it of a bearable size.
         if len(acknowledged) > 50_000:
-            return
+            break
+    return killed, len(acknowledged)
 
 
 def test_kill_9_under_load(millstream_factory):
@@ -83,8 +86,13 @@ def test_kill_9_under_load(millstream_factory):
 
 @pytest.mark.long
 def test_kill_9_under_load_for_long(millstream_factory):
-    for _ in range(25):
-        crash_rounds(millstream_factory(streams=[(STREAM, SHARDS)]), 12, random.randrange(1 << 32))
+    kills = records = 0
+    while kills < LONG_ROUNDS:
+        server = millstream_factory(streams=[(STREAM, SHARDS)])
+        killed, acknowledged = crash_rounds(server, min(12, LONG_ROUNDS - kills), random.randrange(1 << 32))
+        kills, records = kills + killed, records + acknowledged
+        server.stop()
+    print(f"{kills} times killed, {records} records acknowledged and found")
 
 
 def test_kill_9_between_control_operations(millstream_factory):

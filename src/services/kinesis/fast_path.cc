@@ -129,16 +129,34 @@ bool ParseGetCbor(std::string_view body, GetRequest& request) {
 struct PendingRead {
   StreamPtr stream;
   streams::ShardIterator position;
+  PageBudget::Share memory;
   bool cbor = false;
 };
 
+// What a page keeps alive: whole batches, of which it may show a few records.
+int64_t MemoryOf(const streams::RecordPage& page) {
+  std::size_t bytes = page.records.size() * sizeof(streams::RecordView);
+  for (const log::StoredBatch& batch : page.batches) bytes += batch.bytes.size();
+  for (const base::Bytes& plain : page.decrypted) bytes += plain.size();
+  return static_cast<int64_t>(bytes);
+}
+
+aws::ServiceError TooManyReads(const PendingRead& read) {
+  return api::ProvisionedThroughputExceededException(
+      RateExceededMessage(read.position.shard, read.stream->key()));
+}
+
 aws::Outcome<PageAnswer> AnswerRead(streams::StreamRegistry& registry, PendingRead& read,
                                     base::Result<streams::RecordPage> page) {
+  if (!page && page.error().code() == base::Code::kResourceExhausted) {
+    return aws::FailCall(TooManyReads(read));  // the disk's queue is full
+  }
   if (!page) {
     LOG_ERROR("read failed", {"stream", read.stream->key().name},
               {"shard", read.position.shard.ToString()}, {"error", page.error().message()});
     return aws::FailCall(aws::InternalFailure());
   }
+  if (!read.memory.Resize(MemoryOf(*page))) return aws::FailCall(TooManyReads(read));
   base::Clock& clock = registry.clock();
   auto state = read.stream->state();
   streams::StreamMetrics& metrics = read.stream->metrics();
@@ -162,7 +180,7 @@ aws::Outcome<PageAnswer> AnswerRead(streams::StreamRegistry& registry, PendingRe
     read.position.issued_ms = clock.WallMs();
     next = registry.iterators().Seal(read.position);
   }
-  return MakePageAnswer(std::move(*page), read.cbor, next, children);
+  return MakePageAnswer(std::move(*page), std::move(read.memory), read.cbor, next, children);
 }
 
 }  // namespace
@@ -326,8 +344,11 @@ void FastPath::ReadPage(const aws::Call& call, std::string_view token, std::opti
   streams::ReadOptions options;
   options.records_max = static_cast<int32_t>(
       std::min<int64_t>(limit.value_or(limits.page_records_max), limits.page_records_max));
-  options.bytes_max = limits.page_bytes_max;
-  PendingRead read{stream, *position, IsCbor(call)};
+  PendingRead read{stream, *position, {}, IsCbor(call)};
+  auto memory = pages_->Take(limits.page_bytes_max);
+  if (!memory) return refuse(TooManyReads(read));
+  read.memory = std::move(*memory);
+  options.bytes_max = read.memory.bytes();
   auto cached = stream->ReadCached(position->shard, position->offset, options);
   if (!cached) return done(AnswerRead(registry_, read, base::Fail(cached.error())));
   if (*cached) return done(AnswerRead(registry_, read, std::move(**cached)));

@@ -11,6 +11,7 @@
 #include "aws/schema.h"
 #include "base/function.h"
 #include "http/message.h"
+#include "services/kinesis/page_budget.h"
 #include "services/kinesis/record_rows.h"
 #include "streams/registry.h"
 
@@ -23,7 +24,9 @@ namespace millstream::services::kinesis {
 // Owned by the service; called on connection loops, several at a time.
 class FastPath {
  public:
-  explicit FastPath(streams::StreamRegistry& registry) : registry_(registry) {}
+  // `page_bytes` bounds the memory of GetRecords answers that are not sent yet.
+  FastPath(streams::StreamRegistry& registry, int64_t page_bytes)
+      : registry_(registry), pages_(std::make_shared<PageBudget>(page_bytes)) {}
 
   // As aws::Service::TryFast.
   bool Try(const aws::OperationSchema& operation, const aws::Call& call,
@@ -42,6 +45,7 @@ class FastPath {
               std::unique_ptr<aws::ReplySink>& reply);
 
   streams::StreamRegistry& registry_;
+  const std::shared_ptr<PageBudget> pages_;
 };
 
 // A view of the stream that an ARN names, without allocating; nullopt when it is no stream's ARN.

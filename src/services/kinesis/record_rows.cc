@@ -155,8 +155,10 @@ namespace {
 
 class PageSource final : public http::BodySource {
  public:
-  PageSource(RecordPage page, bool cbor, std::string head, std::string tail)
-      : page_(std::move(page)),
+  PageSource(RecordPage page, PageBudget::Share share, bool cbor, std::string head,
+             std::string tail)
+      : share_(std::move(share)),
+        page_(std::move(page)),
         cbor_(cbor),
         head_(std::move(head)),
         tail_(std::move(tail)),
@@ -191,6 +193,7 @@ class PageSource final : public http::BodySource {
   }
 
  private:
+  const PageBudget::Share share_;
   RecordPage page_;
   const bool cbor_;
   const std::string head_, tail_;
@@ -201,7 +204,7 @@ class PageSource final : public http::BodySource {
 
 }  // namespace
 
-PageAnswer MakePageAnswer(RecordPage page, bool cbor,
+PageAnswer MakePageAnswer(RecordPage page, PageBudget::Share share, bool cbor,
                           const std::optional<std::string>& next_iterator,
                           std::string_view children) {
   std::string head, tail;
@@ -221,8 +224,8 @@ PageAnswer MakePageAnswer(RecordPage page, bool cbor,
     if (!children.empty()) tail.append(R"(,"ChildShards":)").append(children);
     tail += "}";
   }
-  auto source =
-      std::make_unique<PageSource>(std::move(page), cbor, std::move(head), std::move(tail));
+  auto source = std::make_unique<PageSource>(std::move(page), std::move(share), cbor,
+                                             std::move(head), std::move(tail));
   PageAnswer answer;
   answer.content_length = source->ContentLength();
   answer.source = std::move(source);

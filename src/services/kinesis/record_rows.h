@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "http/message.h"
+#include "services/kinesis/page_budget.h"
 #include "streams/stream.h"
 
 namespace millstream::services::kinesis {
@@ -42,7 +43,8 @@ struct PageAnswer {
 };
 // `next_iterator` is nullopt at the end of the shard; `children` is then the encoded ChildShards
 // list (JSON array or CBOR array), empty when there are none to show.
-PageAnswer MakePageAnswer(streams::RecordPage page, bool cbor,
+// The answer keeps the page's `share` of memory until it is sent.
+PageAnswer MakePageAnswer(streams::RecordPage page, PageBudget::Share share, bool cbor,
                           const std::optional<std::string>& next_iterator,
                           std::string_view children);
 

@@ -31,8 +31,9 @@ std::string_view TextMember(const aws::OperationSchema& operation, std::string_v
 
 }  // namespace
 
-KinesisService::KinesisService(streams::StreamRegistry& registry, base::JobPool& jobs)
-    : registry_(registry), jobs_(jobs), fast_(registry), subscriptions_(registry) {}
+KinesisService::KinesisService(streams::StreamRegistry& registry, base::JobPool& jobs,
+                               int64_t page_bytes)
+    : registry_(registry), jobs_(jobs), fast_(registry, page_bytes), subscriptions_(registry) {}
 
 bool KinesisService::TryFast(const aws::OperationSchema& operation, const aws::Call& call,
                              const http::Request& request, std::unique_ptr<aws::ReplySink>& reply) {

@@ -23,7 +23,9 @@ namespace api = aws::kinesis;
 class KinesisService final : public api::KinesisApi {
  public:
   // Both must outlive the service; `jobs` is stopped before it goes.
-  KinesisService(streams::StreamRegistry& registry, base::JobPool& jobs);
+  // `page_bytes` bounds the memory of GetRecords answers that readers have not taken.
+  KinesisService(streams::StreamRegistry& registry, base::JobPool& jobs,
+                 int64_t page_bytes = 1 << 30);
 
   bool TryFast(const aws::OperationSchema& operation, const aws::Call& call,
                const http::Request& request, std::unique_ptr<aws::ReplySink>& reply) override;
