@@ -143,8 +143,8 @@ TEST(ValidationTest, Enumerations) {
   EXPECT_EQ(Message("GetShardIterator",
                     R"({"StreamName":"s","ShardId":"shardId-0","ShardIteratorType":"FOO"})"),
             "1 validation error detected: Value 'FOO' at 'shardIteratorType' failed to satisfy "
-            "constraint: Member must satisfy enum value set: [AT_SEQUENCE_NUMBER, "
-            "AFTER_SEQUENCE_NUMBER, TRIM_HORIZON, LATEST, AT_TIMESTAMP]");
+            "constraint: Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, "
+            "AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]");
 }
 
 TEST(ValidationTest, NestedStructures) {

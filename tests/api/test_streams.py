@@ -142,6 +142,10 @@ def test_retention_rules(kinesis, stream):
     code, message, _ = error_of(kinesis.decrease_stream_retention_period, StreamName=stream, RetentionPeriodHours=23)
     assert (code, message) == ("InvalidArgumentException",
                                "Minimum allowed retention period is 24 hours. Requested retention period (23 hours) is too short.")
+    code, message, _ = error_of(kinesis.decrease_stream_retention_period, StreamName="no-such-stream", RetentionPeriodHours=-1)
+    assert (code, message) == ("ValidationException",
+                               "1 validation error detected: Value '-1' at 'retentionPeriodHours' failed to satisfy constraint: "
+                               "Member must have value greater than or equal to 1")
     code, message, _ = error_of(kinesis.decrease_stream_retention_period, StreamName=stream, RetentionPeriodHours=25)
     assert (code, message) == ("InvalidArgumentException",
                                f"Requested retention period (25 hours) for stream {stream} can not be longer than existing "
