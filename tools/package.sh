@@ -22,8 +22,11 @@ strip --strip-unneeded "$root/usr/bin/millstream"
 install -D -m 0644 packaging/millstream.service "$root/lib/systemd/system/millstream.service"
 install -D -m 0640 packaging/millstream.toml "$root/etc/millstream/millstream.toml"
 install -D -m 0644 README.md "$root/usr/share/doc/millstream/README.md"
-install -D -m 0644 LICENSE "$root/usr/share/doc/millstream/copyright"
-gzip -9 -n -c CHANGELOG.md | install -D -m 0644 /dev/stdin "$root/usr/share/doc/millstream/changelog.gz"
+install -D -m 0644 packaging/copyright "$root/usr/share/doc/millstream/copyright"
+gzip -9 -n -c CHANGELOG.md | install -D -m 0644 /dev/stdin "$root/usr/share/doc/millstream/CHANGELOG.md.gz"
+# dpkg's form of it, for tools that look for one.
+printf 'millstream (%s) stable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- Millstream maintainers <maintainers@millstream.invalid>  %s\n' \
+  "$version" "$(date -R -r CHANGELOG.md)" | gzip -9 -n | install -D -m 0644 /dev/stdin "$root/usr/share/doc/millstream/changelog.gz"
 # dpkg-shlibdeps wants a source package's control file beside it.
 mkdir -p "$stage/debian"
 printf 'Source: millstream\n\nPackage: millstream\nArchitecture: any\n' >"$stage/debian/control"
