@@ -19,6 +19,8 @@ struct ApplicationMetrics {
   base::Gauge checkpoint_bytes;
   base::Gauge pending_bytes;           // results that wait for their streams
   base::Counter replayed_steps_total;  // after crashes
+  // Results found in their streams that the replay did not give again: must stay 0.
+  base::Counter replay_mismatches_total;
 };
 
 }  // namespace millstream::analytics

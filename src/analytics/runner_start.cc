@@ -211,6 +211,7 @@ Status Runner::OpenAt(Checkpoint checkpoint, bool with_state, bool resume) {
              {"ms", (environment_.clock->MonotonicNs() - began_ns) / 1'000'000});
   }
   if (!written_.empty()) {
+    metrics_->replay_mismatches_total.Add(written_.size());
     LOG_WARN("results were written that the replay did not give again",
              {"application", key_.name}, {"results", written_.size()});
   }

@@ -323,6 +323,9 @@ void WriteApplications(const analytics::Applications& applications, MetricsPage&
   count("analytics_steps_total", "Steps with records or results.", &Metrics::steps_total);
   count("analytics_replayed_steps_total", "Of these, done again after a crash.",
         &Metrics::replayed_steps_total);
+  count("analytics_replay_mismatches_total",
+        "Results in their streams that a replay did not give again: a bug.",
+        &Metrics::replay_mismatches_total);
   count("analytics_checkpoints_total", "Checkpoints written.", &Metrics::checkpoints_total);
   count("analytics_checkpoint_failures_total", "Checkpoints that could not be written.",
         &Metrics::checkpoint_failures_total);
