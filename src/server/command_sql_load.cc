@@ -68,6 +68,11 @@ class Loader {
     if (auto read = ReadApplication(); !read) return tl::unexpected(read.error());
     if (auto read = ReadSchemas(); !read) return tl::unexpected(read.error());
     for (const analytics::Input& input : setup_.definition.inputs) {
+      if (input.processor) {
+        setup_.notes.push_back(fmt::format(
+            "input {}: {} does not run here; give its records as they come out of it",
+            input.name_prefix, input.processor->lambda_arn));
+      }
       for (std::string& name : analytics::InAppStreamNames(input)) {
         setup_.streams.push_back({.name = std::move(name), .schema = input.schema});
       }

@@ -277,6 +277,14 @@ def test_parts_that_are_not_used_are_named(sql, tmp_path):
     assert "document.json: Colour: not used" in done.stderr
 
 
+def test_a_function_before_the_input_is_named(sql, tmp_path):
+    document = application_forms()["create_v1"]
+    document["Inputs"][0]["InputProcessingConfiguration"] = {"InputLambdaProcessor": {"ResourceARN": "arn:aws:lambda:us-east-1:1:function:clean", "RoleARN": "r"}}
+    (tmp_path / "document.json").write_text(json.dumps(document))
+    done = sql("document.json", "--check")
+    assert "input SOURCE_SQL_STREAM: arn:aws:lambda:us-east-1:1:function:clean does not run here" in done.stderr
+
+
 # -- judging without running ------------------------------------------------------------------------------
 
 def test_check_of_a_valid_application(sql):
