@@ -15,7 +15,7 @@ namespace {
 using base::Code;
 using base::Fail;
 
-constexpr std::size_t kFlushStep = 4u << 20;      // bytes collected at a time
+constexpr std::size_t kFlushStep = 1u << 20;      // bytes collected at a time
 constexpr std::size_t kOpenWritersMax = 64;       // of three files each
 constexpr std::size_t kSyncOneByOneMax = 48;      // more dirty files than this: one syncfs
 constexpr auto kNoSpaceRetry = std::chrono::milliseconds(250);
