@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "analytics/document.h"
+#include "aws/arn.h"
 #include "base/logging.h"
 
 namespace millstream::server {
@@ -73,6 +74,13 @@ bool SameParts(Definition a, Definition b) {
 Status StartOne(const Config& config, const ApplicationConfig& from,
                 analytics::Applications& applications) {
   ASSIGN_OR_RETURN(Definition d, Define(from));
+  // A name alone is a stream of the default account and region; the API shows it as AWS does.
+  auto complete = [&config](std::string& resource) {
+    if (resource.empty() || resource.starts_with("arn:")) return;
+    resource = aws::FormatStreamArn(config.default_region, config.default_account, resource);
+  };
+  for (analytics::Input& input : d.inputs) complete(input.resource);
+  for (analytics::Output& output : d.outputs) complete(output.resource);
   SetIds(d.inputs);
   SetIds(d.outputs);
   SetIds(d.reference_tables);

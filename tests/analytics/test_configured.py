@@ -46,6 +46,13 @@ def test_counts_the_calls_of_the_audit_trail(millstream_factory):
     row = counted(server)[0]
     assert set(row) == {"eventTimestamp", "calls", "sourceIPAddress"} and row["sourceIPAddress"] == "127.0.0.1"
 
+    # The streams of the configuration's names are shown as AWS shows them.
+    detail = analytics.describe_application(ApplicationName="callsper_ip_pump")["ApplicationDetail"]
+    described = detail["ApplicationConfigurationDescription"]["SqlApplicationConfigurationDescription"]
+    arn = "arn:aws:kinesis:eu-west-1:000000000000:stream/"
+    assert described["InputDescriptions"][0]["KinesisStreamsInputDescription"]["ResourceARN"] == arn + "millstream-audit"
+    assert described["OutputDescriptions"][0]["KinesisStreamsOutputDescription"]["ResourceARN"] == arn + "calls-per-ip"
+
     # A changed file changes the application when the server starts again.
     (server.home / "app.sql").write_text(code.replace("COUNT(*)", "1000 + COUNT(*)"))
     server.restart()
