@@ -87,7 +87,7 @@ bool IsPlainInJson(std::string_view text) {
   uint64_t found = 0;
   for (; left >= 8; left -= 8, at += 8) found |= odd(LoadLittleEndian<uint64_t>(at));
   uint64_t last = 'a' * kOnes;
-  std::memcpy(&last, at, left);
+  if (left > 0) std::memcpy(&last, at, left);
   return (found | odd(last)) == 0;
 }
 

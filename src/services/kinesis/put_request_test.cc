@@ -68,7 +68,8 @@ TEST(PutRequestTest, RecordsThatAreNotLikeTheOneBefore) {
     EXPECT_EQ(request.entries[2].partition_key, "k");
     EXPECT_EQ(request.entries[2].data, "AAAA");
     PutRequest alone;
-    ASSERT_TRUE(TakesMany(R"({"StreamName":"s","Records":[)" + record + "]}", alone));
+    const std::string lone = R"({"StreamName":"s","Records":[)" + record + "]}";
+    ASSERT_TRUE(TakesMany(lone, alone));
     EXPECT_EQ(request.entries[1].partition_key, alone.entries[0].partition_key);
     EXPECT_EQ(request.entries[1].data, alone.entries[0].data);
     EXPECT_EQ(request.entries[1].explicit_hash, alone.entries[0].explicit_hash);
