@@ -61,7 +61,8 @@ bool Http1Session::receiving() const {
 }
 
 bool Http1Session::sending_finite() const {
-  return host_.output().size() > 0 && sending_.channel == nullptr;
+  // With TLS, what was produced may all be in the transport, waiting for the peer.
+  return sending_.channel == nullptr && (sending_.active || host_.output().size() > 0);
 }
 
 bool Http1Session::HasRoomForRequest() const {
