@@ -278,15 +278,16 @@ inline bool FlatJson::TakeNumber(Value& value) {
   bool negative = *at_ == '-';
   if (negative) ++at_;
   const char* digits = at_;
-  int64_t mantissa = 0;
+  uint64_t mantissa = 0;  // of 19 digits at most, which fit; more than 18 are given up below
   while (at_ < end_ && IsDigit(*at_) && at_ - digits < 19)
-    mantissa = mantissa * 10 + (*at_++ - '0');
+    mantissa = mantissa * 10 + static_cast<uint64_t>(*at_++ - '0');
   auto whole = at_ - digits;
   if (whole == 0 || whole > 18 || (whole > 1 && *digits == '0')) return false;
   bool plain = at_ == end_ || (*at_ != '.' && *at_ != 'e' && *at_ != 'E');
   if (plain) {
     value.kind = Kind::kInteger;
-    value.integer = negative ? -mantissa : mantissa;
+    const auto whole_value = static_cast<int64_t>(mantissa);
+    value.integer = negative ? -whole_value : whole_value;
     value.text = {start, static_cast<std::size_t>(at_ - start)};
     return true;
   }
@@ -295,12 +296,12 @@ inline bool FlatJson::TakeNumber(Value& value) {
   if (*at_ == '.') {
     const char* fraction = ++at_;
     while (at_ < end_ && IsDigit(*at_) && at_ - fraction < 19 - whole) {
-      mantissa = mantissa * 10 + (*at_++ - '0');
+      mantissa = mantissa * 10 + static_cast<uint64_t>(*at_++ - '0');
     }
     scale = at_ - fraction;
     if (scale == 0 || scale + whole > 18) return false;
   }
-  value.exact = mantissa <= (int64_t{1} << 53) && scale <= 22;
+  value.exact = mantissa <= (uint64_t{1} << 53) && scale <= 22;
   if (at_ < end_ && (*at_ == 'e' || *at_ == 'E')) {
     ++at_;
     if (at_ < end_ && (*at_ == '+' || *at_ == '-')) ++at_;
