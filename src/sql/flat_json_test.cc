@@ -255,5 +255,15 @@ TEST(FlatJsonTest, RecordsBecomeTheRowsOfTheSlowWay) {
   for (std::size_t i = 0; i < slow.size(); ++i) ASSERT_EQ(shaped[i], slow[i]);
 }
 
+TEST(FlatJsonTest, NineteenDigitsAreGivenUpWithoutOverflow) {
+  for (const char* number : {"9999999999999999999", "-9999999999999999999", "9.999999999999999999"}) {
+    const std::vector<std::vector<std::string>> paths(1, std::vector<std::string>(1, "a"));
+    FlatJson reader(paths);
+    EXPECT_FALSE(reader.Read("{\"a\":" + std::string(number) + "}",
+                             [](int, const FlatJson::Value&) { return true; }))
+        << number;
+  }
+}
+
 }  // namespace
 }  // namespace millstream::sql
