@@ -1,5 +1,7 @@
 #include "sql/group_table.h"
 
+#include "sql/hash.h"
+
 namespace millstream::sql {
 
 namespace {
@@ -19,7 +21,6 @@ uint64_t LoadUpTo7(const char* p, std::size_t n) {
   return static_cast<uint8_t>(p[0]) | static_cast<uint64_t>(static_cast<uint8_t>(p[n / 2])) << (8 * (n / 2)) |
          static_cast<uint64_t>(static_cast<uint8_t>(p[n - 1])) << (8 * (n - 1));
 }
-constexpr uint64_t kSeed1 = 0xa0761d6478bd642f, kSeed2 = 0xe7037ed1a0b428db;
 }  // namespace
 
 GroupTable::Packed GroupTable::Pack(std::string_view key, uint64_t& hash) {
@@ -34,16 +35,16 @@ GroupTable::Packed GroupTable::Pack(std::string_view key, uint64_t& hash) {
     uint64_t tail = n == 8 ? 0 : Load8(p + n - 8) >> (8 * (16 - n));
     packed.high = tail | static_cast<uint64_t>(n) << 56;
   } else {
-    uint64_t h = n * kSeed1;
+    uint64_t h = n * kHashSeed1;
     std::size_t i = 0;
-    for (; i + 16 <= n; i += 16) h = Mix(Load8(p + i) ^ kSeed1 ^ h, Load8(p + i + 8) ^ kSeed2);
-    h = Mix(Load8(p + n - 16) ^ kSeed2 ^ h, Load8(p + n - 8) ^ kSeed1);
+    for (; i + 16 <= n; i += 16) h = MixHash(Load8(p + i) ^ kHashSeed1 ^ h, Load8(p + i + 8) ^ kHashSeed2);
+    h = MixHash(Load8(p + n - 16) ^ kHashSeed2 ^ h, Load8(p + n - 8) ^ kHashSeed1);
     hash = h;
     packed.low = h;
     packed.high = kLong << 56 | static_cast<uint64_t>(n);
     return packed;
   }
-  hash = Mix(packed.low ^ kSeed1, packed.high ^ kSeed2);
+  hash = MixHash(packed.low ^ kHashSeed1, packed.high ^ kHashSeed2);
   return packed;
 }
 
@@ -80,7 +81,7 @@ uint64_t GroupTable::HashOf(const char* row) const {
     Pack({text, static_cast<std::size_t>(high & 0xFFFFFFFF)}, hash);
     return hash;
   }
-  return Mix(low ^ kSeed1, high ^ kSeed2);
+  return MixHash(low ^ kHashSeed1, high ^ kHashSeed2);
 }
 
 void GroupTable::Grow() {
@@ -104,7 +105,7 @@ void GroupTable::Find(const std::string_view* keys, const uint8_t* null, int row
   for (int i = 0; i < rows; ++i) {
     if (null != nullptr && null[i] != 0) {
       packed[i] = {0, kNull << 56};
-      hashes[i] = Mix(kSeed1, (kNull << 56) ^ kSeed2);
+      hashes[i] = MixHash(kHashSeed1, (kNull << 56) ^ kHashSeed2);
     } else {
       packed[i] = Pack(keys[i], hashes[i]);
     }

@@ -42,10 +42,6 @@ class GroupTable {
   char* Row(std::size_t group) const {
     return pages_[group / kPageGroups].get() + group % kPageGroups * stride_;
   }
-  static uint64_t Mix(uint64_t a, uint64_t b) {
-    unsigned __int128 m = static_cast<unsigned __int128>(a) * b;
-    return static_cast<uint64_t>(m) ^ static_cast<uint64_t>(m >> 64);
-  }
   static Packed Pack(std::string_view key, uint64_t& hash);
   bool Same(const char* row, const Packed& packed, std::string_view key) const;
   char* Insert(std::size_t slot, uint32_t tag, Packed packed, std::string_view key);

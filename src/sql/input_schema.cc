@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "codec/json_span.h"
 #include "codec/json_value.h"
 #include "codec/json_writer.h"
 #include "sql/cast.h"
@@ -440,31 +441,14 @@ class InputMapper::Impl {
   // Splits a record into its JSON documents: {..}{..} or one per line.
   template <typename Use>
   void ForEachDocument(std::string_view text, Use use) {
-    std::size_t i = 0;
-    while (i < text.size()) {
-      while (i < text.size() && static_cast<unsigned char>(text[i]) <= ' ') ++i;
-      if (i == text.size()) return;
-      std::size_t start = i;
-      int depth = 0;
-      bool quoted = false;
-      for (; i < text.size(); ++i) {
-        char c = text[i];
-        if (quoted) {
-          if (c == '\\') {
-            ++i;
-          } else if (c == '"') {
-            quoted = false;
-          }
-          continue;
-        }
-        if (c == '"') quoted = true;
-        if (c == '{' || c == '[') ++depth;
-        if ((c == '}' || c == ']') && --depth == 0) {
-          ++i;
-          break;
-        }
-      }
-      use(text.substr(start, std::min(i, text.size()) - start));
+    while (true) {
+      while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
+      if (text.empty()) return;
+      // What is no object or array, or has no end, is one document: its parser says what is wrong.
+      const bool nested = text.front() == '{' || text.front() == '[';
+      const std::size_t size = std::min(nested ? codec::JsonSpan(text) : text.size(), text.size());
+      use(text.substr(0, size));
+      text.remove_prefix(size);
     }
   }
 

@@ -138,6 +138,30 @@ inline bool RestoreValue(std::string_view& in, const Type& type, Value& v) {
   return true;
 }
 
+// The rows that an operator holds, in a vector or deque. `bytes` grows by what they hold.
+template <typename Rows>
+void SaveRows(const Rows& rows, std::string& out) {
+  SaveInt(static_cast<int64_t>(rows.size()), out);
+  for (const StoredRow& row : rows) {
+    SaveInt(row.rowtime, out);
+    SaveText(row.bytes, out);
+  }
+}
+template <typename Rows>
+bool RestoreRows(std::string_view& in, Rows& rows, std::size_t& bytes) {
+  int64_t n = 0;
+  if (!RestoreInt(in, n)) return false;
+  for (int64_t i = 0; i < n; ++i) {
+    StoredRow row;
+    std::string_view text;
+    if (!RestoreInt(in, row.rowtime) || !RestoreText(in, text)) return false;
+    row.bytes = std::string(text);
+    bytes += row.bytes.size() + kEntryBytes;
+    rows.push_back(std::move(row));
+  }
+  return true;
+}
+
 // Evaluates expressions of an operator over a batch and reports rows that fail.
 class Evaluation {
  public:

@@ -291,25 +291,12 @@ class MergeOperator final : public Operator {
   void Save(std::string& out) const override {
     for (std::size_t q = 0; q < queues_.size(); ++q) {
       SaveInt(bounds_[q], out);
-      SaveInt(static_cast<int64_t>(queues_[q].size()), out);
-      for (const StoredRow& row : queues_[q]) {
-        SaveInt(row.rowtime, out);
-        SaveText(row.bytes, out);
-      }
+      SaveRows(queues_[q], out);
     }
   }
   bool Restore(std::string_view& in) override {
     for (std::size_t q = 0; q < queues_.size(); ++q) {
-      int64_t n = 0;
-      if (!RestoreInt(in, bounds_[q]) || !RestoreInt(in, n)) return false;
-      for (int64_t i = 0; i < n; ++i) {
-        StoredRow row;
-        std::string_view bytes;
-        if (!RestoreInt(in, row.rowtime) || !RestoreText(in, bytes)) return false;
-        row.bytes = std::string(bytes);
-        bytes_ += row.bytes.size() + kEntryBytes;
-        queues_[q].push_back(std::move(row));
-      }
+      if (!RestoreInt(in, bounds_[q]) || !RestoreRows(in, queues_[q], bytes_)) return false;
     }
     return true;
   }

@@ -56,24 +56,10 @@ class SortOperator final : public Operator {
   }
   void Save(std::string& out) const override {
     SaveInt(end_, out);
-    SaveInt(static_cast<int64_t>(rows_.size()), out);
-    for (const StoredRow& r : rows_) {
-      SaveInt(r.rowtime, out);
-      SaveText(r.bytes, out);
-    }
+    SaveRows(rows_, out);
   }
   bool Restore(std::string_view& in) override {
-    int64_t n = 0;
-    if (!RestoreInt(in, end_) || !RestoreInt(in, n)) return false;
-    for (int64_t i = 0; i < n; ++i) {
-      StoredRow r;
-      std::string_view bytes;
-      if (!RestoreInt(in, r.rowtime) || !RestoreText(in, bytes)) return false;
-      r.bytes = std::string(bytes);
-      bytes_ += r.bytes.size() + kEntryBytes;
-      rows_.push_back(std::move(r));
-    }
-    return true;
+    return RestoreInt(in, end_) && RestoreRows(in, rows_, bytes_);
   }
   std::size_t StateBytes() const override { return bytes_; }
 

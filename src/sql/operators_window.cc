@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 
+#include "sql/hash.h"
 #include "sql/operator.h"
 
 namespace millstream::sql {
@@ -70,26 +71,6 @@ struct Partition {
   uint64_t hash = 0;
   bool live = false;
 };
-
-uint64_t MixWords(uint64_t a, uint64_t b) {
-  const unsigned __int128 m = static_cast<unsigned __int128>(a) * b;
-  return static_cast<uint64_t>(m) ^ static_cast<uint64_t>(m >> 64);
-}
-
-uint64_t HashKey(std::string_view key) {
-  constexpr uint64_t kFirst = 0x9e3779b97f4a7c15, kSecond = 0xd1b54a32d192ed03;
-  uint64_t hash = key.size() * kFirst;
-  const char* at = key.data();
-  std::size_t left = key.size();
-  uint64_t word;
-  for (; left >= 8; left -= 8, at += 8) {
-    std::memcpy(&word, at, 8);
-    hash = MixWords(hash ^ word, kSecond);
-  }
-  word = 0;
-  if (left > 0) std::memcpy(&word, at, left);
-  return MixWords(hash ^ word, kFirst);
-}
 
 // Partitions by key: open addressing over words that hold an index and half of the hash, so that a
 // lookup touches one slot and the partition. Partitions stay where they are until they are erased.
@@ -271,7 +252,7 @@ class WindowState {
       if (!RestoreText(in, key) || !RestoreInt(in, head) || !RestoreInt(in, tail) || head > tail) {
         return false;
       }
-      const uint64_t hash = HashKey(key);
+      const uint64_t hash = HashText(key);
       if (partitions_.Find(key, hash) != nullptr) return false;
       Partition& p = NewPartition(key, hash);
       p.ring.head = p.ring.tail = static_cast<uint64_t>(head);
@@ -347,7 +328,7 @@ class WindowState {
     for (std::size_t i = 0; i < n; ++i) {
       for (const Vector* v : key_values_) AppendKey(*v, static_cast<int>(i), keys_text_);
       key_ends_[i] = keys_text_.size();
-      hashes_[i] = HashKey(std::string_view(keys_text_).substr(start));
+      hashes_[i] = HashText(std::string_view(keys_text_).substr(start));
       partitions_.Prefetch(hashes_[i]);
       start = keys_text_.size();
     }
@@ -716,178 +697,10 @@ class WindowOperator final : public Operator {
   std::vector<std::unique_ptr<WindowState>> states_;
 };
 
-// RANK, DENSE_RANK, ROW_NUMBER with an order of their own: over the rows of equal ROWTIME, which is
-// what a grouped subquery emits for one window. Top-N of a window is a filter on the result.
-class RankOperator final : public Operator {
- public:
-  RankOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
-      : plan_(plan), evaluation_(runtime, pump), out_(PhysicalColumns(plan.columns)) {
-    for (const AggregateCall& call : plan.calls) {
-      const WindowPlan& w = plan.windows[static_cast<std::size_t>(call.window)];
-      Ranking r;
-      for (const ExprPtr& e : w.partition_by) r.partition.push_back(Compile(e));
-      for (const ExprPtr& e : w.order_by) r.order.push_back(Compile(e));
-      r.descending = w.descending;
-      r.kind = call.kind;
-      for (const ExprPtr& e : w.order_by) r.types.push_back(e->type);
-      rankings_.push_back(std::move(r));
-    }
-  }
-  void Push(int, const Batch& batch) override {
-    Take(batch);
-    EmitBound(batch.rowtime[batch.rows - 1]);
-  }
-  void Advance(int, int64_t bound) override {
-    if (!rows_.empty() && rows_.back().rowtime < bound) Flush();
-    EmitBound(rows_.empty() ? bound : rows_.back().rowtime);
-  }
-  void Save(std::string& out) const override {
-    SaveInt(static_cast<int64_t>(rows_.size()), out);
-    for (const StoredRow& row : rows_) {
-      SaveInt(row.rowtime, out);
-      SaveText(row.bytes, out);
-    }
-  }
-  bool Restore(std::string_view& in) override {
-    int64_t n = 0;
-    if (!RestoreInt(in, n)) return false;
-    int columns = static_cast<int>(plan_.inputs[0]->columns.size());
-    RowBuffer one(PhysicalColumns(plan_.inputs[0]->columns));
-    for (int64_t i = 0; i < n; ++i) {
-      int64_t rowtime = 0;
-      std::string_view bytes;
-      if (!RestoreInt(in, rowtime) || !RestoreText(in, bytes)) return false;
-      one.Clear();
-      ReadRow(bytes, one, 0, 0, columns);
-      one.Commit(rowtime);
-      Take(one.view());
-    }
-    return true;
-  }
-  std::size_t StateBytes() const override { return bytes_; }
-
- private:
-  struct Ranking {
-    std::vector<std::unique_ptr<Kernel>> partition, order;
-    std::vector<Type> types;
-    std::vector<bool> descending;
-    AKind kind;
-    std::vector<std::string> parts;
-    std::vector<std::vector<Value>> values;
-  };
-  void Take(const Batch& batch) {
-    EvalContext& context = evaluation_.Begin(batch);
-    std::vector<std::vector<std::string>> parts(rankings_.size());
-    std::vector<std::vector<std::vector<Value>>> orders(rankings_.size());
-    for (std::size_t k = 0; k < rankings_.size(); ++k) {
-      Ranking& r = rankings_[k];
-      parts[k].resize(static_cast<std::size_t>(batch.rows));
-      orders[k].resize(static_cast<std::size_t>(batch.rows));
-      for (auto& kernel : r.partition) {
-        const Vector& v = kernel->Evaluate(context);
-        for (int i = 0; i < batch.rows; ++i) AppendKey(v, i, parts[k][static_cast<std::size_t>(i)]);
-      }
-      for (std::size_t o = 0; o < r.order.size(); ++o) {
-        const Vector& v = r.order[o]->Evaluate(context);
-        for (int i = 0; i < batch.rows; ++i) {
-          orders[k][static_cast<std::size_t>(i)].push_back(v.GetValue(i, r.types[o]));
-        }
-      }
-    }
-    for (int i = 0; i < batch.rows; ++i) {
-      if (!rows_.empty() && rows_.back().rowtime < batch.rowtime[i]) Flush();
-      StoredRow row;
-      row.rowtime = batch.rowtime[i];
-      AppendRow(batch, i, row.bytes);
-      bytes_ += row.bytes.size() + kEntryBytes;
-      rows_.push_back(std::move(row));
-      for (std::size_t k = 0; k < rankings_.size(); ++k) {
-        auto& part = parts[k][static_cast<std::size_t>(i)];
-        auto& values = orders[k][static_cast<std::size_t>(i)];
-        bytes_ += part.size() + kEntryBytes + values.size() * sizeof(Value);
-        rankings_[k].parts.push_back(std::move(part));
-        rankings_[k].values.push_back(std::move(values));
-      }
-    }
-  }
-  static int CompareRows(const Ranking& r, std::size_t a, std::size_t b) {
-    for (std::size_t o = 0; o < r.values[a].size(); ++o) {
-      const Value &x = r.values[a][o], &y = r.values[b][o];
-      int c = 0;
-      if (x.null || y.null) {
-        c = static_cast<int>(y.null) - static_cast<int>(x.null);
-      } else if (PhysicalOf(x.type.kind) == Physical::kDouble) {
-        c = x.d < y.d ? -1 : x.d > y.d;
-      } else if (PhysicalOf(x.type.kind) == Physical::kInt) {
-        c = x.i < y.i ? -1 : x.i > y.i;
-      } else {
-        c = x.s.compare(y.s);
-      }
-      if (c != 0) return r.descending[o] ? -c : c;
-    }
-    return 0;
-  }
-  void Flush() {
-    std::size_t n = rows_.size();
-    std::vector<std::vector<int64_t>> ranks(rankings_.size(), std::vector<int64_t>(n));
-    for (std::size_t k = 0; k < rankings_.size(); ++k) {
-      Ranking& r = rankings_[k];
-      std::vector<std::size_t> index(n);
-      for (std::size_t i = 0; i < n; ++i) index[i] = i;
-      std::stable_sort(index.begin(), index.end(), [&](std::size_t a, std::size_t b) {
-        int c = r.parts[a].compare(r.parts[b]);
-        return c != 0 ? c < 0 : CompareRows(r, a, b) < 0;
-      });
-      int64_t number = 0, rank = 0, dense = 0;
-      for (std::size_t i = 0; i < n; ++i) {
-        bool first = i == 0 || r.parts[index[i]] != r.parts[index[i - 1]];
-        if (first) number = rank = dense = 0;
-        ++number;
-        if (first || CompareRows(r, index[i], index[i - 1]) != 0) {
-          rank = number;
-          ++dense;
-        }
-        ranks[k][index[i]] = r.kind == AKind::kRank        ? rank
-                             : r.kind == AKind::kDenseRank ? dense
-                                                           : number;
-      }
-      r.parts.clear();
-      r.values.clear();
-    }
-    int input = static_cast<int>(plan_.inputs[0]->columns.size());
-    for (std::size_t i = 0; i < n; ++i) {
-      int row = out_.rows();
-      ReadRow(rows_[i].bytes, out_, row, 0, input);
-      for (std::size_t k = 0; k < rankings_.size(); ++k) {
-        Vector& v = out_.column(input + static_cast<int>(k));
-        v.valid()[row] = 1;
-        v.ints()[row] = ranks[k][i];
-      }
-      out_.Commit(rows_[i].rowtime);
-      if (out_.full() || i + 1 == n) {
-        Emit(out_.view());
-        out_.Clear();
-      }
-    }
-    rows_.clear();
-    bytes_ = 0;
-  }
-
-  const Plan& plan_;
-  Evaluation evaluation_;
-  RowBuffer out_;
-  std::vector<Ranking> rankings_;
-  std::vector<StoredRow> rows_;
-  std::size_t bytes_ = 0;
-};
-
 }  // namespace
 
 std::unique_ptr<Operator> MakeWindow(const Plan& plan, Runtime& runtime, const std::string& pump) {
   return std::make_unique<WindowOperator>(plan, runtime, pump);
-}
-std::unique_ptr<Operator> MakeRank(const Plan& plan, Runtime& runtime, const std::string& pump) {
-  return std::make_unique<RankOperator>(plan, runtime, pump);
 }
 
 }  // namespace millstream::sql

@@ -10,11 +10,6 @@ namespace millstream::sql {
 
 namespace {
 
-uint64_t Mix(uint64_t a, uint64_t b) {
-  unsigned __int128 m = static_cast<unsigned __int128>(a) * b;
-  return static_cast<uint64_t>(m) ^ static_cast<uint64_t>(m >> 64);
-}
-
 // Of O. Ertl, "New cardinality estimation algorithms for HyperLogLog sketches" (2017).
 double Sigma(double x) {
   if (x == 1) return INFINITY;
@@ -44,20 +39,6 @@ const double kLogGamma = std::log(kGamma);
 constexpr std::size_t kBucketsMax = 4096;
 
 }  // namespace
-
-uint64_t HashText(std::string_view text) {
-  constexpr uint64_t kSeed1 = 0xa0761d6478bd642f, kSeed2 = 0xe7037ed1a0b428db;
-  uint64_t h = text.size() * kSeed1;
-  std::size_t i = 0;
-  for (; i + 8 <= text.size(); i += 8) {
-    uint64_t word;
-    std::memcpy(&word, text.data() + i, 8);
-    h = Mix(h ^ word ^ kSeed1, kSeed2);
-  }
-  uint64_t word = 0;
-  if (i < text.size()) std::memcpy(&word, text.data() + i, text.size() - i);
-  return Mix(Mix(h ^ word ^ kSeed2, kSeed1) ^ text.size(), kSeed2);
-}
 
 // --- DistinctCounter ----------------------------------------------------------------------------
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 // Answers that are exact while there is little to count, and approximate in bounded memory beyond.
-namespace millstream::sql {
+#include "sql/hash.h"
 
-uint64_t HashText(std::string_view text);
+namespace millstream::sql {
 
 // How many different texts were added: exact up to `exact_max` of them (but for collisions of 64-bit
 // hashes), then HyperLogLog over 2^precision registers with a standard error of
