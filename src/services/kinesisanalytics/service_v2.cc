@@ -447,29 +447,7 @@ void ServiceV2::DeleteApplicationCloudWatchLoggingOption(
 
 void ServiceV2::DiscoverInputSchema(const aws::Call& call, api::DiscoverInputSchemaInput input,
                                     aws::Reply<api::DiscoverInputSchemaOutput> reply) {
-  if (input.input_processing_configuration) {
-    return std::move(reply).Fail(
-        kExceptions.unsupported("Preprocessing functions are not supported yet."));
-  }
-  control_.Run(
-      std::move(reply),
-      [this, call, input = std::move(input)]() -> aws::Outcome<api::DiscoverInputSchemaOutput> {
-        if (!input.resource_arn && !input.s_3_configuration) {
-          return aws::FailCall(
-              kExceptions.invalid_argument("ResourceARN or S3Configuration must be given."));
-        }
-        std::string position;
-        if (input.input_starting_position_configuration) {
-          position = input.input_starting_position_configuration->input_starting_position.value_or(
-              "");
-        }
-        auto sample = input.resource_arn
-                          ? control_.SampleStream(call, *input.resource_arn, position)
-                          : control_.SampleObject(input.s_3_configuration->bucket_arn,
-                                                  input.s_3_configuration->file_key);
-        if (!sample) return aws::FailCall(sample.error());
-        return DiscoveredOutput<api::DiscoverInputSchemaOutput>(kExceptions, sample->records);
-      });
+  DiscoverSchema(control_, call, std::move(input), std::move(reply));
 }
 
 void ServiceV2::TagResource(const aws::Call&, api::TagResourceInput input,

@@ -427,7 +427,7 @@ std::vector<Description> DescribeAll(const std::vector<T>& from, Description (*d
 
 // ---- operations that both versions answer alike
 
-// DiscoverInputSchema; `role` members differ, so the caller reads the request.
+// What DiscoverInputSchema finds in sampled records.
 template <typename Output>
 aws::Outcome<Output> DiscoveredOutput(const Exceptions& exceptions,
                                       const std::vector<std::string>& records) {
@@ -459,6 +459,34 @@ std::vector<std::pair<std::string, std::string>> TagPairs(const Tags& tags) {
   std::vector<std::pair<std::string, std::string>> pairs;
   for (const auto& tag : tags) pairs.emplace_back(tag.key, tag.value.value_or(""));
   return pairs;
+}
+
+// DiscoverInputSchema on a stream or an object, alike in both versions.
+template <typename Output, typename Input>
+void DiscoverSchema(Control& control, const aws::Call& call, Input input, aws::Reply<Output> reply) {
+  if (input.input_processing_configuration) {
+    return std::move(reply).Fail(
+        control.exceptions().unsupported("Preprocessing functions are not supported yet."));
+  }
+  control.Run(
+      std::move(reply),
+      [&control, call, input = std::move(input)]() -> aws::Outcome<Output> {
+        if (!input.resource_arn && !input.s_3_configuration) {
+          return aws::FailCall(
+              control.exceptions().invalid_argument("ResourceARN or S3Configuration must be given."));
+        }
+        std::string position;
+        if (input.input_starting_position_configuration) {
+          position = input.input_starting_position_configuration->input_starting_position.value_or(
+              "");
+        }
+        auto sample = input.resource_arn
+                          ? control.SampleStream(call, *input.resource_arn, position)
+                          : control.SampleObject(input.s_3_configuration->bucket_arn,
+                                                  input.s_3_configuration->file_key);
+        if (!sample) return aws::FailCall(sample.error());
+        return DiscoveredOutput<Output>(control.exceptions(), sample->records);
+      });
 }
 
 template <typename Output, typename Input>
