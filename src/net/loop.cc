@@ -1,6 +1,5 @@
 #include "net/loop.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/thread.h"
 
 namespace millstream::net {
 namespace {
@@ -111,7 +111,7 @@ class EpollLoop final : public Loop {
 void EpollLoop::Run() {
   CHECK_MSG(current_loop == nullptr, "a thread runs one loop");
   current_loop = this;
-  pthread_setname_np(pthread_self(), std::string(options_.name).substr(0, 15).c_str());
+  base::NameThisThread(options_.name);
   epoll_event events[kEventsPerWait];
   while (!stop_.load(std::memory_order_acquire)) {
     int count = WaitForEvents(events);
