@@ -55,8 +55,10 @@ DUCKDB = """
 import sys, time, duckdb
 connection = duckdb.connect()
 connection.execute("SET threads = 1")
+for setup in sys.argv[2:]:
+    connection.execute(setup)
 start = time.process_time()
-connection.execute(sys.argv[1]).fetchall() if sys.argv[2] == "rows" else connection.execute(sys.argv[1]).fetchone()
+connection.execute(sys.argv[1]).fetchall()
 print(time.process_time() - start)
 """
 
@@ -76,8 +78,9 @@ class Bench:
                                      "--rowtime", f"SOURCE={rowtime}", "--output", "RESULTS", "--bare"], stdout=out)
         return {"cpu": cpu, "wall": wall, "rss": rss, "rows": sum(1 for _ in open(output, "rb"))}
 
-    def duckdb(self, query):
-        out = subprocess.run(["taskset", "-c", "0", sys.executable, "-c", DUCKDB, query, "one"], capture_output=True, text=True)
+    def duckdb(self, query, *setup):
+        """CPU seconds of the query alone, after what sets it up."""
+        out = subprocess.run(["taskset", "-c", "0", sys.executable, "-c", DUCKDB, query, *setup], capture_output=True, text=True)
         if out.returncode != 0:
             raise SystemExit("duckdb: " + out.stderr.strip())
         return {"cpu": float(out.stdout)}
@@ -132,15 +135,8 @@ class Bench:
                       "columns={ts:'TIMESTAMP',user_id:'VARCHAR',amount:'DOUBLE'})")
         window = ("SELECT max(total) FROM (SELECT sum(amount) OVER (PARTITION BY user_id ORDER BY ts RANGE BETWEEN INTERVAL 10 SECOND "
                   "PRECEDING AND CURRENT ROW) AS total FROM t)")
-        script = ("import sys, time, duckdb\nc = duckdb.connect()\nc.execute('SET threads = 1')\nc.execute(sys.argv[1])\n"
-                  "start = time.process_time()\nc.execute(sys.argv[2]).fetchall()\nprint(time.process_time() - start)\n")
-
-        def duckdb():
-            out = subprocess.run(["taskset", "-c", "0", sys.executable, "-c", script, with_table, window],
-                                 capture_output=True, text=True, check=True)
-            return {"cpu": float(out.stdout)}
-
-        got = self.rounds(ours=lambda: self.millstream(sql, file), base=lambda: self.millstream(base, file), duckdb=duckdb)
+        got = self.rounds(ours=lambda: self.millstream(sql, file), base=lambda: self.millstream(base, file),
+                          duckdb=lambda: self.duckdb(window, with_table))
         # What the window adds to reading and printing the same rows.
         window_cpu = statistics.median(max(o["cpu"] - b["cpu"], 1e-6) for o, b in zip(got["ours"], got["base"]))
         ratio = statistics.median(d["cpu"] for d in got["duckdb"]) / window_cpu
