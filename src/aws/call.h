@@ -45,6 +45,7 @@ struct Call {
   std::string access_key;         // empty when unsigned (open mode)
   std::string principal_arn;      // arn:aws:iam::ACCOUNT:user/NAME, .../root, sts assumed-role
   std::string source_ip;
+  uint64_t connection = 0;  // http::Request::connection
   std::string user_agent;
   int64_t now_ms = 0;  // wall clock when the request was complete
   Protocol protocol = Protocol::kJson11;

@@ -354,6 +354,7 @@ bool FrontDoor::PassAuthentication(Pending& pending) {
   call.tls = request.tls;
   call.http2 = request.version == http::Version::kHttp2;
   call.source_ip = request.peer_address;
+  call.connection = request.connection;
   call.user_agent = pending.headers.user_agent;
 
   SignatureParts parts;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/logging.h"
 #include "http/http1_session.h"
@@ -70,6 +71,11 @@ class LinkResponder final : public Responder::Impl {
   bool answered_ = false;
 };
 
+uint64_t NextConnectionId() {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 }  // namespace
 
 Connection::Connection(Worker& worker, uint32_t slot, uint32_t generation, net::Socket socket,
@@ -77,6 +83,7 @@ Connection::Connection(Worker& worker, uint32_t slot, uint32_t generation, net::
     : worker_(worker),
       slot_(slot),
       generation_(generation),
+      id_(NextConnectionId()),
       peer_address_(std::move(peer_address)),
       idle_since_ns_(worker.loop().NowNs()),
       receive_since_ns_(idle_since_ns_),
@@ -362,6 +369,7 @@ void Connection::Dispatch(Request request, StreamId stream, const std::shared_pt
   idle_since_ns_ = worker_.loop().NowNs();
   request.tls = transport_->tls();
   request.peer_address = peer_address_;
+  request.connection = id_;
   worker_.shared().handler.Handle(std::move(request),
                                   Responder(std::make_unique<LinkResponder>(link, stream)));
 }

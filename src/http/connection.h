@@ -69,6 +69,7 @@ class Connection final : public SessionHost {
   Worker& worker_;
   const uint32_t slot_;
   const uint32_t generation_;
+  const uint64_t id_;  // Request::connection
   std::unique_ptr<net::Transport> transport_;
   net::Socket fresh_socket_;  // until its first byte tells TLS from plaintext
   std::string peer_address_;

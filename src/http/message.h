@@ -37,6 +37,7 @@ struct Request {
   std::array<uint8_t, 32> body_sha256{};
   bool tls = false;
   std::string peer_address;                // "127.0.0.1"; no port
+  uint64_t connection = 0;                 // names the connection in this process; 0: none
   base::Bytes head;                        // memory of the views
   std::vector<HeaderView> header_storage;  // memory of `headers` in hand-made requests; the server
                                            // keeps them in `head`

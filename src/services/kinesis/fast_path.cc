@@ -4,6 +4,7 @@
 
 #include "aws/arn.h"
 #include "aws/generated/kinesis.h"
+#include "base/bytes.h"
 #include "base/logging.h"
 #include "codec/cbor.h"
 #include "codec/json_cursor.h"
@@ -133,12 +134,37 @@ struct PendingRead {
   bool cbor = false;
 };
 
+constexpr int64_t kCompactFactor = 4;
+
 // What a page keeps alive: whole batches, of which it may show a few records.
 int64_t MemoryOf(const streams::RecordPage& page) {
   std::size_t bytes = page.records.size() * sizeof(streams::RecordView);
   for (const log::StoredBatch& batch : page.batches) bytes += batch.bytes.size();
   for (const base::Bytes& plain : page.decrypted) bytes += plain.size();
   return static_cast<int64_t>(bytes);
+}
+
+// A page of few records copies them, rather than keep their batches alive.
+void Compact(streams::RecordPage& page) {
+  std::size_t bytes = 0;
+  for (const streams::RecordView& record : page.records) {
+    bytes += record.data.size() + record.partition_key.size() + record.origin.size();
+  }
+  base::Buffer memory;
+  memory.Reserve(bytes);
+  auto keep = [&memory](std::string_view& view) {
+    const char* to = memory.data() + memory.size();
+    memory.Append(view);
+    view = {to, view.size()};
+  };
+  for (streams::RecordView& record : page.records) {
+    keep(record.data);
+    keep(record.partition_key);
+    keep(record.origin);
+  }
+  page.batches.clear();
+  page.decrypted.clear();
+  page.decrypted.push_back(std::move(memory).Share());
 }
 
 aws::ServiceError TooManyReads(const PendingRead& read) {
@@ -156,7 +182,12 @@ aws::Outcome<PageAnswer> AnswerRead(streams::StreamRegistry& registry, PendingRe
               {"shard", read.position.shard.ToString()}, {"error", page.error().message()});
     return aws::FailCall(aws::InternalFailure());
   }
-  if (!read.memory.Resize(MemoryOf(*page))) return aws::FailCall(TooManyReads(read));
+  int64_t memory = MemoryOf(*page);
+  if (memory > read.memory.bytes() && memory > kCompactFactor * page->bytes) {
+    Compact(*page);
+    memory = MemoryOf(*page);
+  }
+  if (!read.memory.Resize(memory)) return aws::FailCall(TooManyReads(read));
   base::Clock& clock = registry.clock();
   auto state = read.stream->state();
   streams::StreamMetrics& metrics = read.stream->metrics();
@@ -345,7 +376,7 @@ void FastPath::ReadPage(const aws::Call& call, std::string_view token, std::opti
   options.records_max = static_cast<int32_t>(
       std::min<int64_t>(limit.value_or(limits.page_records_max), limits.page_records_max));
   PendingRead read{stream, *position, {}, IsCbor(call)};
-  auto memory = pages_->Take(limits.page_bytes_max);
+  auto memory = pages_->Take(limits.page_bytes_max, call.connection);
   if (!memory) return refuse(TooManyReads(read));
   read.memory = std::move(*memory);
   options.bytes_max = read.memory.bytes();
