@@ -101,12 +101,12 @@ Result<std::unique_ptr<File>> RealFileSystem::Open(const std::string& path, Open
   std::size_t alignment = 1;
   bool sync_each_write = false;
   int fd = -1;
-  if (options.direct_sync) {
-    fd = ::open(path.c_str(), flags | O_DIRECT | O_DSYNC, 0644);
+  if (options.direct || options.direct_sync) {
+    fd = ::open(path.c_str(), flags | O_DIRECT | (options.direct_sync ? O_DSYNC : 0), 0644);
     if (fd >= 0) {
       alignment = 4096;
     } else if (errno == EINVAL) {
-      sync_each_write = true;
+      sync_each_write = options.direct_sync;
       fd = ::open(path.c_str(), flags, 0644);
     }
   } else {

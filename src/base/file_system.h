@@ -40,7 +40,10 @@ struct OpenOptions {
   bool create = false;     // create when missing
   bool exclusive = false;  // with create: fail with kAlreadyExists when present
   bool truncate = false;
-  // Bypass the page cache, and have WriteAt return only when the bytes are durable
+  // Bypass the page cache (O_DIRECT); Sync() makes durable, as of a plain file. Falls back to plain
+  // writes where the file system refuses (tmpfs); alignment() tells which.
+  bool direct = false;
+  // The same, and have WriteAt return only when the bytes are durable
   // (O_DIRECT|O_DSYNC). Falls back to plain writes followed by Sync where the file system refuses
   // O_DIRECT (tmpfs); alignment() tells which.
   bool direct_sync = false;

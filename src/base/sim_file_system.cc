@@ -49,7 +49,7 @@ class SimFileSystem::SimFile final : public File {
     std::lock_guard lock(owner_.mutex_);
     if (Dead()) return FateError(Fate::kDead, path());
     if (!options_.write) return Fail(Code::kPermissionDenied, "not open for writing: " + path());
-    if (options_.direct_sync &&
+    if (alignment() != 1 &&
         (reinterpret_cast<uintptr_t>(data.data()) % kBlock != 0 || data.size() % kBlock != 0 ||
          offset % kBlock != 0)) {
       return Fail(Code::kInternal, "unaligned direct write: " + path());
@@ -89,7 +89,7 @@ class SimFileSystem::SimFile final : public File {
     if (Dead()) return Fail(FateError(Fate::kDead, path()).error());
     return inode_->content.size();
   }
-  std::size_t alignment() const override { return options_.direct_sync ? kBlock : 1; }
+  std::size_t alignment() const override { return options_.direct || options_.direct_sync ? kBlock : 1; }
 
  private:
   bool Dead() const { return owner_.crashed_ || epoch_ != owner_.epoch_; }

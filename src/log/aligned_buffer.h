@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -9,7 +11,8 @@
 
 namespace millstream::log {
 
-// Memory that direct I/O accepts: aligned to 4 KiB. Grows, never shrinks; content is lost when it
+// Memory that direct I/O accepts: aligned to 4 KiB; large ones are of huge pages where the system has
+// some, so that a write is few pieces for the device. Grows, never shrinks; content is lost when it
 // grows. Not thread-safe.
 class AlignedBuffer {
  public:
@@ -26,14 +29,18 @@ class AlignedBuffer {
 
   void Require(std::size_t capacity) {
     if (capacity <= capacity_) return;
-    capacity = (capacity + kAlignment - 1) / kAlignment * kAlignment;
+    const std::size_t alignment = capacity >= kHugeBytes / 4 ? kHugeBytes : kAlignment;
+    capacity = (capacity + alignment - 1) / alignment * alignment;
     std::free(data_);
-    data_ = static_cast<char*>(std::aligned_alloc(kAlignment, capacity));
+    data_ = static_cast<char*>(std::aligned_alloc(alignment, capacity));
     if (data_ == nullptr) throw std::bad_alloc();
+    if (alignment == kHugeBytes) ::madvise(data_, capacity, MADV_HUGEPAGE);  // a wish
     capacity_ = capacity;
   }
 
  private:
+  static constexpr std::size_t kHugeBytes = 2u << 20;
+
   char* data_ = nullptr;
   std::size_t capacity_ = 0;
 };

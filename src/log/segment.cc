@@ -275,7 +275,7 @@ base::Status SegmentWriter::Append(std::span<const StoredBatch> batches, Segment
   if (total - tail_.size() >= direct_bytes_min) {
     if (!direct_log_) {
       ASSIGN_OR_RETURN(direct_log_,
-                       files_->Open(log_->path(), {.write = true, .direct_sync = true}));
+                       files_->Open(log_->path(), {.write = true, .direct = true}));
     }
     std::memset(to, 0, AlignUp(total) - total);
     padded_ = true;
