@@ -20,7 +20,10 @@
 namespace millstream::net {
 namespace {
 
-constexpr int kEventsPerWait = 64;  // short turns: answers of the last group do not wait long
+constexpr int kEventsPerWait = 64;
+// A turn older than this leaves its other events to the next when there is posted work: answers of
+// the last group go out, and their clients go on, while the rest is handled.
+constexpr int64_t kTurnNs = 300'000;
 constexpr int64_t kYieldTookLongNs = 5'000;  // somebody else ran: the core is wanted
 constexpr uint64_t kWakeData = ~uint64_t{0};
 
@@ -65,11 +68,12 @@ class EpollLoop final : public Loop {
     base::Function<void()> run;
   };
 
-  int WaitForEvents(epoll_event* events);
-  int Spin(epoll_event* events);
-  int Block(epoll_event* events, int timeout_ms);
+  void WaitForEvents();
+  bool Spin();
+  void Block(int timeout_ms);
   int TimeoutMs() const;
-  void HandleEvents(const epoll_event* events, int count);
+  bool HasEvents() const { return next_event_ < event_count_; }
+  void HandleEvents();
   void RunPosted();
   void RunTimers();
   void RunHooks();
@@ -94,6 +98,10 @@ class EpollLoop final : public Loop {
   int64_t now_ns_;
   bool busy_ = false;  // the last turn had something to do
 
+  epoll_event events_[kEventsPerWait];
+  int event_count_ = 0;
+  int next_event_ = 0;  // of events_; those before it are handled
+
   std::vector<std::unique_ptr<Watcher>> watchers_;  // by descriptor
   // Watchers are destroyed when the turn is over: one may unwatch itself while it runs.
   std::vector<std::unique_ptr<Watcher>> unwatched_;
@@ -112,12 +120,11 @@ void EpollLoop::Run() {
   CHECK_MSG(current_loop == nullptr, "a thread runs one loop");
   current_loop = this;
   base::NameThisThread(options_.name);
-  epoll_event events[kEventsPerWait];
   while (!stop_.load(std::memory_order_acquire)) {
-    int count = WaitForEvents(events);
+    if (!HasEvents()) WaitForEvents();
     now_ns_ = clock_.MonotonicNs();
-    busy_ = count > 0 || HasPosted() || !posted_here_.empty();
-    HandleEvents(events, count);
+    busy_ = HasEvents() || HasPosted() || !posted_here_.empty();
+    HandleEvents();
     RunPosted();
     RunTimers();
     RunHooks();
@@ -132,37 +139,38 @@ void EpollLoop::Stop() {
   Post([] {});
 }
 
-int EpollLoop::WaitForEvents(epoll_event* events) {
+void EpollLoop::WaitForEvents() {
   if (!posted_here_.empty() || HasPosted()) {
-    return Block(events, 0);
+    Block(0);
+    return;
   }
   int timeout_ms = TimeoutMs();
-  if (timeout_ms == 0) return Block(events, 0);
-  if (options_.spin_ns > 0 && busy_ && spin_budget_ns_ > 0) {
-    int count = Spin(events);
-    if (count > 0 || HasPosted()) return count;
+  if (timeout_ms == 0) {
+    Block(0);
+    return;
   }
+  if (options_.spin_ns > 0 && busy_ && spin_budget_ns_ > 0 && Spin()) return;
   // Invariant: sleeping_ is set before the last look at the queue, and Post() looks at sleeping_
   // after it queued: one of the two sees the other.
   sleeping_.store(true, std::memory_order_seq_cst);
   if (posted_count_.load(std::memory_order_seq_cst) > 0) timeout_ms = 0;
   int64_t before_ns = options_.spin_ns > 0 ? clock_.MonotonicNs() : 0;
-  int count = Block(events, timeout_ms);
+  Block(timeout_ms);
   sleeping_.store(false, std::memory_order_seq_cst);
   if (options_.spin_ns > 0 && clock_.MonotonicNs() - before_ns < options_.spin_ns) {
     spin_budget_ns_ = options_.spin_ns;  // a poll of that length would have been enough
   }
-  return count;
 }
 
-int EpollLoop::Spin(epoll_event* events) {
+// True when something came.
+bool EpollLoop::Spin() {
   const int64_t start_ns = clock_.MonotonicNs();
   int64_t before_ns = start_ns;
   while (true) {
-    int count = Block(events, 0);
-    if (count > 0 || HasPosted()) {
+    Block(0);
+    if (HasEvents() || HasPosted()) {
       spin_budget_ns_ = options_.spin_ns;
-      return count;
+      return true;
     }
     sched_yield();
     int64_t after_ns = clock_.MonotonicNs();
@@ -171,13 +179,14 @@ int EpollLoop::Spin(epoll_event* events) {
   }
   spin_budget_ns_ /= 2;
   if (spin_budget_ns_ < 1000) spin_budget_ns_ = 0;
-  return 0;
+  return false;
 }
 
-int EpollLoop::Block(epoll_event* events, int timeout_ms) {
-  int count = epoll_wait(epoll_fd_, events, kEventsPerWait, timeout_ms);
+void EpollLoop::Block(int timeout_ms) {
+  int count = epoll_wait(epoll_fd_, events_, kEventsPerWait, timeout_ms);
   CHECK_MSG(count >= 0 || errno == EINTR, "epoll_wait failed");
-  return std::max(count, 0);
+  event_count_ = std::max(count, 0);
+  next_event_ = 0;
 }
 
 int EpollLoop::TimeoutMs() const {
@@ -187,15 +196,17 @@ int EpollLoop::TimeoutMs() const {
   return static_cast<int>(std::min<int64_t>((delay_ns + 999'999) / 1'000'000, 60'000));
 }
 
-void EpollLoop::HandleEvents(const epoll_event* events, int count) {
-  for (int i = 0; i < count; ++i) {
-    if (events[i].data.u64 == kWakeData) continue;  // edge-triggered: nothing to read away
-    auto fd = static_cast<uint32_t>(events[i].data.u64);
-    auto generation = static_cast<uint32_t>(events[i].data.u64 >> 32);
+void EpollLoop::HandleEvents() {
+  while (HasEvents()) {
+    const epoll_event& event = events_[next_event_++];
+    if (event.data.u64 == kWakeData) continue;  // edge-triggered: nothing to read away
+    auto fd = static_cast<uint32_t>(event.data.u64);
+    auto generation = static_cast<uint32_t>(event.data.u64 >> 32);
     if (fd >= watchers_.size() || watchers_[fd] == nullptr) continue;
     Watcher* watcher = watchers_[fd].get();
     if (watcher->generation != generation) continue;
-    watcher->ready(events[i].events);
+    watcher->ready(event.events);
+    if (HasPosted() && clock_.MonotonicNs() - now_ns_ > kTurnNs) return;
   }
 }
 
