@@ -26,6 +26,14 @@ class AggregateSet {
   // Writes the results of one group to row `row` of out columns from `first`. False, with a message,
   // when a sum does not fit its type.
   bool Finish(const char* state, int row, RowBuffer& out, int first, std::string& error) const;
+  // The same for the groups of rows 0 to `rows - 1`, column by column. Rows whose sum does not fit come
+  // to `failed`, ascending, and hold no result.
+  struct Failure {
+    int row;
+    std::string message;
+  };
+  void FinishRows(const char* const* states, int rows, RowBuffer& out, int first,
+                  std::vector<Failure>& failed) const;
   // Forgets all groups' texts and objects.
   void Reset();
   // Memory of texts and objects beside the groups' own bytes.
@@ -53,8 +61,12 @@ class AggregateSet {
   };
   static constexpr std::size_t kObjectBytes = sizeof(Object) + 64, kItemBytes = 64;
   Object& ObjectOf(char* state);
+  void UpdateRows(Slot& slot, const Vector* values, int from, int to, char* const* states);
+  bool FinishOne(const Slot& slot, const char* state, int row, Vector& to, Arena& texts,
+                 std::string& error) const;
 
   std::vector<Slot> slots_;
+  std::vector<const Vector*> values_;  // of the batch at hand
   std::size_t size_ = 0;
   Arena texts_;
   std::vector<std::unique_ptr<Object>> objects_;

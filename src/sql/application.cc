@@ -672,7 +672,7 @@ base::Status Application::ReplaceTable(std::string_view table,
 }
 
 std::string Application::Save() const {
-  std::string out = "MSQL2";
+  std::string out = "MSQL3";
   SaveInt(impl_->constants_.empty() ? 0 : 1, out);
   for (const auto& [name, last] : impl_->last_) SaveInt(last, out);
   for (const auto& op : impl_->operators_) {
@@ -688,7 +688,12 @@ base::Status Application::Restore(std::string_view in) {
     return base::Fail(base::Code::kDataLoss,
                       "the saved state does not fit this application: was its text changed?");
   };
-  if (in.substr(0, 5) != "MSQL2") return bad();
+  if (in.substr(0, 4) == "MSQL" && in.substr(0, 5) != "MSQL3") {
+    return base::Fail(base::Code::kDataLoss,
+                      "the saved state is of another version of Millstream (" +
+                          std::string(in.substr(0, 5)) + ", this one reads MSQL3)");
+  }
+  if (in.substr(0, 5) != "MSQL3") return bad();
   in.remove_prefix(5);
   int64_t constants = 0;
   if (!RestoreInt(in, constants)) return bad();

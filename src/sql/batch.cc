@@ -43,6 +43,23 @@ const Batch& RowBuffer::view() {
   return view_;
 }
 
+void RowBuffer::RemoveRows(const std::vector<int>& rows) {
+  std::size_t next = 0;
+  int kept = 0;
+  for (int i = 0; i < rows_; ++i) {
+    if (next < rows.size() && rows[next] == i) {
+      ++next;
+      continue;
+    }
+    if (kept != i) {
+      for (Vector& column : columns_) column.CopyRow(kept, column, i);
+      rowtime_[static_cast<std::size_t>(kept)] = rowtime_[static_cast<std::size_t>(i)];
+    }
+    ++kept;
+  }
+  rows_ = kept;
+}
+
 void RowBuffer::Clear() {
   for (Vector& column : columns_) column.ClearNulls();
   rows_ = 0;

@@ -156,6 +156,8 @@ class RowBuffer {
   // Row rows() must be filled before.
   void Commit(int64_t rowtime) { rowtime_[static_cast<std::size_t>(rows_++)] = rowtime; }
   void set_rows(int rows) { rows_ = rows; }
+  // Takes rows out again; ascending.
+  void RemoveRows(const std::vector<int>& rows);
   const Batch& view();
   void Clear();
 

@@ -17,7 +17,7 @@ const Batch& SliceBuffer::Run(const Batch& batch, int from, int to) {
   return buffer_.view();
 }
 
-void ReadKey(std::string_view& bytes, Vector& to, int row, Arena& arena) {
+void ReadKey(std::string_view& bytes, Vector& to, int row, Arena* arena) {
   bool valid = bytes[0] != 0;
   bytes.remove_prefix(1);
   if (!valid) return to.SetNull(row);
@@ -25,7 +25,8 @@ void ReadKey(std::string_view& bytes, Vector& to, int row, Arena& arena) {
   if (to.physical() == Physical::kString) {
     uint32_t size;
     std::memcpy(&size, bytes.data(), 4);
-    to.strings()[row] = arena.Copy(bytes.substr(4, size));
+    std::string_view text = bytes.substr(4, size);
+    to.strings()[row] = arena != nullptr ? arena->Copy(text) : text;
     bytes.remove_prefix(4 + size);
   } else {
     std::memcpy(&to.ints()[row], bytes.data(), 8);
@@ -41,25 +42,27 @@ GroupKeys::GroupKeys(const std::vector<ExprPtr>& keys, std::vector<int> columns)
   integer_ = PhysicalOf(keys[0]->type.kind) == Physical::kInt;
 }
 
-bool GroupKeys::Find(EvalContext& context, GroupTable& table, char** states) {
-  int rows = context.input->rows;
+bool GroupKeys::Evaluate(EvalContext& context) {
   values_.clear();
   for (auto& kernel : kernels_) values_.push_back(&kernel->Evaluate(context));
-  if (!context.errors->empty()) return false;
+  return context.errors->empty();
+}
+
+void GroupKeys::Find(int rows, GroupTable& table, char** states, uint32_t* groups) {
   if (text_) {
     const Vector& v = *values_[0];
     std::memcpy(keys_.data(), v.strings(), sizeof(std::string_view) * static_cast<std::size_t>(rows));
     if (v.has_nulls()) {
       for (int i = 0; i < rows; ++i) nulls_[static_cast<std::size_t>(i)] = v.valid()[i] == 0;
     }
-    table.Find(keys_.data(), v.has_nulls() ? nulls_.data() : nullptr, rows, states);
+    table.Find(keys_.data(), v.has_nulls() ? nulls_.data() : nullptr, rows, states, groups);
   } else if (integer_) {
     const Vector& v = *values_[0];
     for (int i = 0; i < rows; ++i) {
       keys_[static_cast<std::size_t>(i)] = {reinterpret_cast<const char*>(&v.ints()[i]), 8};
       nulls_[static_cast<std::size_t>(i)] = v.valid()[i] == 0;
     }
-    table.Find(keys_.data(), v.has_nulls() ? nulls_.data() : nullptr, rows, states);
+    table.Find(keys_.data(), v.has_nulls() ? nulls_.data() : nullptr, rows, states, groups);
   } else {
     bytes_.clear();
     std::size_t ends[kBatchRows + 1];
@@ -71,9 +74,8 @@ bool GroupKeys::Find(EvalContext& context, GroupTable& table, char** states) {
     for (int i = 0; i < rows; ++i) {
       keys_[static_cast<std::size_t>(i)] = {bytes_.data() + ends[i], ends[i + 1] - ends[i]};
     }
-    table.Find(keys_.data(), nullptr, rows, states);
+    table.Find(keys_.data(), nullptr, rows, states, groups);
   }
-  return true;
 }
 
 char* GroupKeys::FindOne(std::string_view key, bool null, GroupTable& table) {
@@ -83,20 +85,27 @@ char* GroupKeys::FindOne(std::string_view key, bool null, GroupTable& table) {
   return state;
 }
 
-void GroupKeys::Write(const GroupTable& table, std::size_t group, RowBuffer& out, int row) const {
+void GroupKeys::Write(const GroupTable& table, std::size_t first, int rows, RowBuffer& out) const {
   std::string_view key;
-  bool value = table.Key(group, key);
   if (!text_ && !integer_) {
-    for (int c : columns_) ReadKey(key, out.column(c), row, out.arena());
+    for (int i = 0; i < rows; ++i) {
+      table.Key(first + static_cast<std::size_t>(i), key);
+      for (int c : columns_) ReadKey(key, out.column(c), i);
+    }
     return;
   }
   Vector& column = out.column(columns_[0]);
-  if (!value) return column.SetNull(row);
-  column.valid()[row] = 1;
-  if (text_) {
-    column.strings()[row] = out.arena().Copy(key);
-  } else {
-    std::memcpy(&column.ints()[row], key.data(), 8);
+  for (int i = 0; i < rows; ++i) {
+    if (!table.Key(first + static_cast<std::size_t>(i), key)) {
+      column.SetNull(i);
+      continue;
+    }
+    column.valid()[i] = 1;
+    if (text_) {
+      column.strings()[i] = key;
+    } else {
+      std::memcpy(&column.ints()[i], key.data(), 8);
+    }
   }
 }
 

@@ -26,13 +26,15 @@ class GroupKeys {
   // `columns[i]` is the output column of `keys[i]`.
   GroupKeys(const std::vector<ExprPtr>& keys, std::vector<int> columns);
 
-  // states[i] becomes the state of row i of context.input. False when a key could not be computed:
-  // nothing was looked up and context.errors says which rows.
-  bool Find(EvalContext& context, GroupTable& table, char** states);
+  // Computes the keys of context.input. False: of some rows they cannot be, context.errors says which.
+  bool Evaluate(EvalContext& context);
+  // states[i] becomes the state of row i of what was evaluated, groups[i] its group's number.
+  void Find(int rows, GroupTable& table, char** states, uint32_t* groups = nullptr);
   // The group of one packed key; for the restoring of states.
   static char* FindOne(std::string_view key, bool null, GroupTable& table);
-  // Writes the keys of a group to row `row` of `out`.
-  void Write(const GroupTable& table, std::size_t group, RowBuffer& out, int row) const;
+  // Writes the keys of groups `first` to `first + rows - 1` to the first rows of `out`. Texts refer to
+  // the table: what reads them must do so before the table changes.
+  void Write(const GroupTable& table, std::size_t first, int rows, RowBuffer& out) const;
 
  private:
   std::vector<std::unique_ptr<Kernel>> kernels_;
@@ -44,7 +46,7 @@ class GroupKeys {
   std::string bytes_;
 };
 
-// Reads one value that AppendKey wrote.
-void ReadKey(std::string_view& bytes, Vector& to, int row, Arena& arena);
+// Reads one value that AppendKey wrote; texts refer to `bytes`, or are copied if there is an arena.
+void ReadKey(std::string_view& bytes, Vector& to, int row, Arena* arena = nullptr);
 
 }  // namespace millstream::sql

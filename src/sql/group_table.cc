@@ -23,6 +23,10 @@ uint64_t LoadUpTo7(const char* p, std::size_t n) {
 }
 }  // namespace
 
+GroupTable::GroupTable(std::size_t state_size) : stride_(kKeyBytes + (state_size + 7) / 8 * 8) {
+  Rehash(1024);
+}
+
 GroupTable::Packed GroupTable::Pack(std::string_view key, uint64_t& hash) {
   std::size_t n = key.size();
   const char* p = key.data();
@@ -56,12 +60,26 @@ bool GroupTable::Same(const char* row, const Packed& packed, std::string_view ke
   return std::memcmp(text, key.data(), key.size()) == 0;
 }
 
+void GroupTable::AddPages() {
+  const std::size_t page = kPageGroups * stride_;
+  // Small tables grow by pages, large ones by blocks of huge pages.
+  const std::size_t pages = row_bytes_ < LargeMemory::kHuge || page > LargeMemory::kHuge ? 1 : LargeMemory::kHuge / page;
+  blocks_.emplace_back(pages == 1 ? page : LargeMemory::kHuge);
+  row_bytes_ += blocks_.back().size();
+  for (std::size_t i = 0; i < pages; ++i) pages_.push_back(blocks_.back().data() + i * page);
+}
+
 char* GroupTable::Insert(std::size_t slot, uint32_t tag, Packed packed, std::string_view key) {
-  if (groups_ / kPageGroups >= pages_.size()) {
-    pages_.emplace_back(new char[kPageGroups * stride_]);
+  std::size_t group = groups_;
+  if (!free_.empty()) {
+    group = free_.back();
+    free_.pop_back();
+  } else {
+    if (groups_ / kPageGroups >= pages_.size()) AddPages();
+    ++groups_;
   }
-  slots_[slot] = {tag, static_cast<uint32_t>(groups_)};
-  char* row = Row(groups_++);
+  slots_[slot] = {tag, static_cast<uint32_t>(group)};
+  char* row = Row(group);
   if (packed.high >> 56 == kLong) {
     const char* text = long_keys_.Copy(key).data();
     std::memcpy(row, &text, 8);
@@ -69,7 +87,7 @@ char* GroupTable::Insert(std::size_t slot, uint32_t tag, Packed packed, std::str
     std::memcpy(row, &packed.low, 8);
   }
   std::memcpy(row + 8, &packed.high, 8);
-  std::memset(row + 16, 0, stride_ - 16);
+  std::memset(row + kKeyBytes, 0, stride_ - kKeyBytes);
   return row;
 }
 
@@ -84,55 +102,72 @@ uint64_t GroupTable::HashOf(const char* row) const {
   return MixHash(low ^ kHashSeed1, high ^ kHashSeed2);
 }
 
-void GroupTable::Grow() {
-  slots_.assign(slots_.size() * 2, Slot{});
+void GroupTable::Rehash(std::size_t slots) {
+  if (slots != slot_count_) {
+    slots_memory_ = LargeMemory();  // before the new one is taken
+    slots_memory_ = LargeMemory(slots * sizeof(Slot));
+    slots_ = reinterpret_cast<Slot*>(slots_memory_.data());
+    slot_count_ = slots;
+  } else {
+    std::memset(slots_memory_.data(), 0, slots * sizeof(Slot));
+  }
   epoch_ = 1;
-  std::size_t mask = slots_.size() - 1;
+  std::size_t mask = slot_count_ - 1;
   for (std::size_t g = 0; g < groups_; ++g) {
+    if (!live(g)) continue;
     uint64_t hash = HashOf(Row(g));
-    uint32_t tag = (static_cast<uint32_t>(hash >> 32) & 0xFFFFF000u) | epoch_;
     std::size_t i = hash & mask;
     while (slots_[i].tag != 0) i = (i + 1) & mask;
-    slots_[i] = {tag, static_cast<uint32_t>(g)};
+    slots_[i] = {TagOf(hash), static_cast<uint32_t>(g)};
   }
 }
 
-void GroupTable::Find(const std::string_view* keys, const uint8_t* null, int rows, char** states) {
-  Packed packed[kBatchRows];
-  uint64_t hashes[kBatchRows];
-  while ((groups_ + static_cast<std::size_t>(rows)) * 2 > slots_.size()) Grow();
-  std::size_t mask = slots_.size() - 1;
-  for (int i = 0; i < rows; ++i) {
-    if (null != nullptr && null[i] != 0) {
-      packed[i] = {0, kNull << 56};
-      hashes[i] = MixHash(kHashSeed1, (kNull << 56) ^ kHashSeed2);
-    } else {
-      packed[i] = Pack(keys[i], hashes[i]);
-    }
-    __builtin_prefetch(&slots_[hashes[i] & mask]);
-  }
-  constexpr int kAhead = 16;  // groups are fetched this many rows before they are compared
-  for (int i = 0; i < rows; ++i) {
-    if (i + kAhead < rows) {
-      const Slot& slot = slots_[hashes[i + kAhead] & mask];
-      if (slot.group < groups_) __builtin_prefetch(Row(slot.group));
-    }
-    uint32_t tag = (static_cast<uint32_t>(hashes[i] >> 32) & 0xFFFFF000u) | epoch_;
-    std::size_t s = hashes[i] & mask;
-    char* row = nullptr;
-    while (true) {
-      const Slot& slot = slots_[s];
-      if ((slot.tag & 0xFFFu) != epoch_) {  // empty, or of a window that has gone
-        row = Insert(s, tag, packed[i], keys[i]);
-        break;
+void GroupTable::Find(const std::string_view* keys, const uint8_t* null, int rows, char** states,
+                      uint32_t* groups) {
+  constexpr int kBlock = 128;  // rows whose slots, then groups, are fetched before they are used
+  Packed packed[kBlock];
+  uint64_t hashes[kBlock];
+  CHECK(live_groups() + static_cast<std::size_t>(rows) < UINT32_MAX);
+  while ((live_groups() + static_cast<std::size_t>(rows)) * 2 > slot_count_) Rehash(slot_count_ * 2);
+  const std::size_t mask = slot_count_ - 1;
+  for (int from = 0; from < rows; from += kBlock) {
+    const int n = std::min(kBlock, rows - from);
+    for (int i = 0; i < n; ++i) {
+      if (null != nullptr && null[from + i] != 0) {
+        packed[i] = {0, kNull << 56};
+        hashes[i] = MixHash(kHashSeed1, (kNull << 56) ^ kHashSeed2);
+      } else {
+        packed[i] = Pack(keys[from + i], hashes[i]);
       }
-      if (slot.tag == tag && Same(Row(slot.group), packed[i], keys[i])) {
-        row = Row(slot.group);
-        break;
-      }
-      s = (s + 1) & mask;
+      __builtin_prefetch(&slots_[hashes[i] & mask]);
     }
-    states[i] = row + 16;
+    for (int i = 0; i < n; ++i) {
+      const Slot& slot = slots_[hashes[i] & mask];
+      if (slot.tag == TagOf(hashes[i])) {
+        const char* row = Row(slot.group);
+        __builtin_prefetch(row);
+        __builtin_prefetch(row + 64);
+      }
+    }
+    for (int i = 0; i < n; ++i) {
+      const uint32_t tag = TagOf(hashes[i]);
+      std::size_t s = hashes[i] & mask;
+      char* row = nullptr;
+      while (true) {
+        const Slot& slot = slots_[s];
+        if ((slot.tag & 0xFFFu) != epoch_) {  // empty, or of a window that has gone
+          row = Insert(s, tag, packed[i], keys[from + i]);
+          break;
+        }
+        if (slot.tag == tag && Same(Row(slot.group), packed[i], keys[from + i])) {
+          row = Row(slot.group);
+          break;
+        }
+        s = (s + 1) & mask;
+      }
+      states[from + i] = row + kKeyBytes;
+      if (groups != nullptr) groups[from + i] = slots_[s].group;
+    }
   }
 }
 
@@ -152,11 +187,36 @@ bool GroupTable::Key(std::size_t group, std::string_view& key) const {
 
 void GroupTable::Clear() {
   groups_ = 0;
+  free_.clear();
   long_keys_.Reset();
+  long_released_ = 0;
   if (++epoch_ > 0xFFF) {
     epoch_ = 1;
-    std::fill(slots_.begin(), slots_.end(), Slot{});
+    std::memset(slots_memory_.data(), 0, slot_count_ * sizeof(Slot));
   }
+}
+
+void GroupTable::Release(std::size_t group) {
+  char* row = Row(group);
+  uint64_t high = Load8(row + 8);
+  if (high >> 56 == kLong) long_released_ += high & 0xFFFFFFFF;
+  high = kFree << 56;
+  std::memcpy(row + 8, &high, 8);
+  free_.push_back(static_cast<uint32_t>(group));
+}
+
+void GroupTable::CompactLongKeys() {
+  if (long_released_ * 2 <= long_keys_.used_bytes()) return;
+  Arena kept;
+  for (std::size_t g = 0; g < groups_; ++g) {
+    if (Kind(g) != kLong) continue;
+    std::string_view key;
+    Key(g, key);
+    const char* text = kept.Copy(key).data();
+    std::memcpy(Row(g), &text, 8);
+  }
+  long_keys_ = std::move(kept);
+  long_released_ = 0;
 }
 
 }  // namespace millstream::sql

@@ -150,34 +150,39 @@ class AggregateOperator final : public Operator {
   void Close(int64_t now) {
     open_ = false;
     int64_t rowtime = functions_.empty() ? now : instant_ ? start_ : end_;
-    int first = static_cast<int>(plan_.keys.size());
-    for (std::size_t g = 0; g < table_.size(); ++g) {
-      int row = out_.rows();
-      for (std::size_t k = 0; k < plan_.keys.size(); ++k) {
-        out_.column(static_cast<int>(k)).valid()[row] = 1;
+    const int first = static_cast<int>(plan_.keys.size());
+    for (std::size_t group = 0; group < table_.size(); group += kBatchRows) {
+      const int rows = static_cast<int>(std::min<std::size_t>(kBatchRows, table_.size() - group));
+      out_.Clear();
+      for (TimeFunction& f : functions_) FillTime(f.key, rows);
+      for (Key& m : monotonic_) FillTime(m.key, rows);
+      keys_->Write(table_, group, rows, out_);
+      for (int i = 0; i < rows; ++i) {
+        states_[static_cast<std::size_t>(i)] = table_.State(group + static_cast<std::size_t>(i));
+        out_.rowtime()[i] = rowtime;
       }
-      for (TimeFunction& f : functions_) {
-        out_.column(f.key).SetValue(row, time_values_[static_cast<std::size_t>(f.key)], out_.arena());
+      out_.set_rows(rows);
+      std::vector<AggregateSet::Failure> failed;
+      aggregates_.FinishRows(states_.data(), rows, out_, first, failed);
+      if (!failed.empty()) {
+        std::vector<int> gone;
+        for (const AggregateSet::Failure& f : failed) {
+          gone.push_back(f.row);
+          evaluation_.Report(rowtime, "NUMERIC_OUT_OF_RANGE", f.message);
+        }
+        out_.RemoveRows(gone);
       }
-      for (Key& m : monotonic_) {
-        out_.column(m.key).SetValue(row, time_values_[static_cast<std::size_t>(m.key)], out_.arena());
-      }
-      keys_->Write(table_, g, out_, row);
-      std::string error;
-      if (!aggregates_.Finish(table_.State(g), row, out_, first, error)) {
-        evaluation_.Report(rowtime, "NUMERIC_OUT_OF_RANGE", error);
-        continue;
-      }
-      out_.Commit(rowtime);
-      if (out_.full()) Flush();
+      if (out_.rows() > 0) Emit(out_.view());
     }
-    Flush();
+    out_.Clear();
     table_.Clear();
     aggregates_.Reset();
   }
-  void Flush() {
-    if (out_.rows() > 0) Emit(out_.view());
-    out_.Clear();
+  void FillTime(int key, int rows) {
+    Vector& column = out_.column(key);
+    const Value& value = time_values_[static_cast<std::size_t>(key)];
+    column.SetValue(0, value, out_.arena());
+    for (int i = 1; i < rows; ++i) column.CopyRow(i, column, 0);
   }
 
   int64_t OutBound(int64_t bound) const {
@@ -186,7 +191,7 @@ class AggregateOperator final : public Operator {
 
   void Add(const Batch& batch) {
     EvalContext& context = evaluation_.Begin(batch);
-    if (!keys_->Find(context, table_, states_.data())) {  // a key that cannot be computed: the row goes
+    if (!keys_->Evaluate(context)) {  // a key that cannot be computed: the row goes
       std::vector<int> good;
       for (int i = 0; i < batch.rows; ++i) {
         if (!evaluation_.errors().failed(i)) good.push_back(i);
@@ -194,6 +199,7 @@ class AggregateOperator final : public Operator {
       evaluation_.Report(batch);
       return AddOneByOne(batch, good);
     }
+    keys_->Find(batch.rows, table_, states_.data());
     aggregates_.Update(context, states_.data());
     if (!evaluation_.errors().empty()) evaluation_.Report(batch);
   }
@@ -317,7 +323,7 @@ class StaggerOperator final : public Operator {
       std::string_view bytes = key;
       int row = out_.rows();
       for (std::size_t k = 0; k < kernels_.size(); ++k) {
-        ReadKey(bytes, out_.column(static_cast<int>(k)), row, out_.arena());
+        ReadKey(bytes, out_.column(static_cast<int>(k)), row, &out_.arena());
       }
       std::string error;
       if (aggregates_.Finish(reinterpret_cast<const char*>(it->second.state.data()), row, out_,

@@ -86,15 +86,13 @@ class GroupedWindows : public Operator {
   }
 
  protected:
-  void WriteBounds(int64_t start, int64_t end) {
+  void WriteBounds(int row, int64_t start, int64_t end) {
     for (std::size_t k = 0; k < plan_.window_parts.size(); ++k) {
       WindowPart part = plan_.window_parts[k];
       if (part == WindowPart::kNone) continue;
       Vector& v = out_.column(static_cast<int>(k));
-      v.valid()[out_.rows()] = 1;
-      v.ints()[out_.rows()] = part == WindowPart::kStart ? start
-                              : part == WindowPart::kEnd ? end
-                                                         : end - 1;
+      v.valid()[row] = 1;
+      v.ints()[row] = part == WindowPart::kStart ? start : part == WindowPart::kEnd ? end : end - 1;
     }
   }
   // Behind the keys come the aggregates. False when one does not fit its type.
@@ -109,12 +107,29 @@ class GroupedWindows : public Operator {
   }
   void EmitTable(const GroupKeys& keys, const GroupTable& table, const AggregateSet& aggregates,
                  int64_t start, int64_t end) {
-    for (std::size_t g = 0; g < table.size(); ++g) {
-      WriteBounds(start, end);
-      keys.Write(table, g, out_, out_.rows());
-      Finish(aggregates, table.State(g), end);
+    for (std::size_t group = 0; group < table.size(); group += kBatchRows) {
+      const int rows = static_cast<int>(std::min<std::size_t>(kBatchRows, table.size() - group));
+      out_.Clear();
+      for (int i = 0; i < rows; ++i) {
+        WriteBounds(i, start, end);
+        states_[static_cast<std::size_t>(i)] = table.State(group + static_cast<std::size_t>(i));
+        out_.rowtime()[i] = end;
+      }
+      keys.Write(table, group, rows, out_);
+      out_.set_rows(rows);
+      std::vector<AggregateSet::Failure> failed;
+      aggregates.FinishRows(states_.data(), rows, out_, static_cast<int>(plan_.keys.size()), failed);
+      if (!failed.empty()) {
+        std::vector<int> gone;
+        for (const AggregateSet::Failure& f : failed) {
+          gone.push_back(f.row);
+          evaluation_.Report(end, "NUMERIC_OUT_OF_RANGE", f.message);
+        }
+        out_.RemoveRows(gone);
+      }
+      if (out_.rows() > 0) Emit(out_.view());
     }
-    Flush();
+    out_.Clear();
   }
   void Flush() {
     if (out_.rows() > 0) Emit(out_.view());
@@ -123,7 +138,7 @@ class GroupedWindows : public Operator {
   // Adds rows to groups; those whose key cannot be computed are reported and left out.
   void Add(const Batch& batch, GroupKeys& keys, GroupTable& table, AggregateSet& aggregates) {
     EvalContext& context = evaluation_.Begin(batch);
-    if (!keys.Find(context, table, states_.data())) {
+    if (!keys.Evaluate(context)) {
       std::vector<int> good;
       for (int i = 0; i < batch.rows; ++i) {
         if (!evaluation_.errors().failed(i)) good.push_back(i);
@@ -133,6 +148,7 @@ class GroupedWindows : public Operator {
       for (int i : good) Add(one.Run(batch, i, i + 1), keys, table, aggregates);
       return;
     }
+    keys.Find(batch.rows, table, states_.data());
     aggregates.Update(context, states_.data());
     if (!evaluation_.errors().empty()) evaluation_.Report(batch);
   }
@@ -451,9 +467,9 @@ class SessionOperator final : public GroupedWindows {
         ends_.insert(std::move(node));
         continue;
       }
-      WriteBounds(session.start, session.end);
+      WriteBounds(out_.rows(), session.start, session.end);
       std::string_view bytes = node.mapped();
-      for (int c : columns_) ReadKey(bytes, out_.column(c), out_.rows(), out_.arena());
+      for (int c : columns_) ReadKey(bytes, out_.column(c), out_.rows(), &out_.arena());
       Finish(aggregates_, session.bytes(), session.end);
       bytes_ -= BytesOf(node.mapped());
       sessions_.erase(node.mapped());
