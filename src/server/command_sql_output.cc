@@ -26,8 +26,8 @@ constexpr std::size_t kTableRowsMax = 1000;  // a table's widths are those of so
 constexpr std::size_t kTableCellMax = 120;   // characters
 
 std::string TimeText(int64_t ms) {
-  std::string text = sql::FormatTimestamp(ms);
-  text.resize(text.find('.') + 4, '0');
+  std::string text;
+  sql::AppendTimestamp(ms, text);
   return text;
 }
 

@@ -1,6 +1,7 @@
 #include "sql/datetime.h"
 
 #include <cstdio>
+#include <cstring>
 
 namespace millstream::sql {
 
@@ -77,6 +78,38 @@ std::string Pad(int64_t value, int width) {
   std::snprintf(buffer, sizeof buffer, "%0*lld", width, static_cast<long long>(value));
   return buffer;
 }
+
+// `digits` digits of a value that has no more.
+char* PutDigits(int64_t value, int digits, char* out) {
+  for (int i = digits; i-- > 0; value /= 10) out[i] = static_cast<char>('0' + value % 10);
+  return out + digits;
+}
+
+char* PutDate(int64_t days, char* out) {
+  Civil c = CivilFromDays(days);
+  if (c.year >= 0 && c.year <= 9999) {
+    out = PutDigits(c.year, 4, out);
+  } else {
+    std::string year = Pad(c.year, 4);
+    std::memcpy(out, year.data(), year.size());
+    out += year.size();
+  }
+  *out++ = '-';
+  out = PutDigits(c.month, 2, out);
+  *out++ = '-';
+  return PutDigits(c.day, 2, out);
+}
+
+char* PutTime(int64_t ms, char* out) {
+  int64_t s = ms / 1000;
+  out = PutDigits(s / 3600, 2, out);
+  *out++ = ':';
+  out = PutDigits(s / 60 % 60, 2, out);
+  *out++ = ':';
+  return PutDigits(s % 60, 2, out);
+}
+
+constexpr std::size_t kTimestampMax = 48;  // of any 64-bit number of milliseconds
 
 }  // namespace
 
@@ -168,26 +201,37 @@ std::optional<int64_t> ParseInterval(std::string_view text, TimeUnit from, TimeU
 }
 
 std::string FormatDate(int64_t days) {
-  Civil c = CivilFromDays(days);
-  return Pad(c.year, 4) + "-" + Pad(c.month, 2) + "-" + Pad(c.day, 2);
+  char text[kTimestampMax];
+  return {text, PutDate(days, text)};
 }
 
 std::string FormatTime(int64_t ms) {
-  int64_t s = ms / 1000;
-  std::string out = Pad(s / 3600, 2) + ":" + Pad(s / 60 % 60, 2) + ":" + Pad(s % 60, 2);
-  if (ms % 1000 != 0) out += "." + Pad(ms % 1000, 3);
-  return out;
+  char text[kTimestampMax];
+  char* end = PutTime(ms, text);
+  if (ms % 1000 != 0) {
+    *end++ = '.';
+    end = PutDigits(ms % 1000, 3, end);
+  }
+  return {text, end};
+}
+
+void AppendTimestamp(int64_t ms, std::string& out) {
+  char text[kTimestampMax];
+  int64_t days = FloorDiv(ms, kMsPerDay);
+  int64_t rest = ms - days * kMsPerDay;
+  char* end = PutDate(days, text);
+  *end++ = ' ';
+  end = PutTime(rest, end);
+  *end++ = '.';
+  end = PutDigits(rest % 1000, 3, end);
+  out.append(text, end);
 }
 
 std::string FormatTimestamp(int64_t ms) {
-  int64_t days = FloorDiv(ms, kMsPerDay);
-  int64_t rest = ms - days * kMsPerDay;
-  std::string out = FormatDate(days) + " " + FormatTime(rest - rest % 1000);
-  int64_t fraction = rest % 1000;
-  if (fraction == 0) return out + ".0";
-  std::string digits = Pad(fraction, 3);
-  while (digits.back() == '0') digits.pop_back();
-  return out + "." + digits;
+  std::string out;
+  AppendTimestamp(ms, out);
+  for (int i = 0; i < 2 && out.back() == '0'; ++i) out.pop_back();
+  return out;
 }
 
 std::string FormatInterval(int64_t ms, TimeUnit from, TimeUnit to) {

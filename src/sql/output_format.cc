@@ -12,13 +12,6 @@ namespace millstream::sql {
 
 namespace {
 
-void AppendOutputTime(int64_t ms, std::string& out) {
-  std::string text = FormatTimestamp(ms);
-  std::size_t point = text.find('.');
-  text.resize(point + 4, '0');
-  out += text;
-}
-
 void AppendJsonText(std::string_view text, std::string& out) {
   if (!codec::IsPlainInJson(text)) return codec::AppendJsonString(text, out);
   out += '"';
@@ -65,7 +58,7 @@ void AppendJsonValue(const Type& type, const Vector& v, int row, std::string& ou
     case Kind::kBigint: AppendNumber(v.ints()[row], out); break;
     case Kind::kTimestamp:
       out += '"';
-      AppendOutputTime(v.ints()[row], out);
+      AppendTimestamp(v.ints()[row], out);
       out += '"';
       break;
     case Kind::kDate:
@@ -136,7 +129,7 @@ void AppendCsvRow(const std::vector<PlanColumn>& columns, const Batch& rows, int
     if (v.valid()[row] == 0) continue;
     std::string text;
     if (columns[c].type.kind == Kind::kTimestamp) {
-      AppendOutputTime(v.ints()[row], text);
+      AppendTimestamp(v.ints()[row], text);
     } else {
       AppendText(columns[c].type, v, row, text);
     }
