@@ -55,6 +55,7 @@ DUCKDB = """
 import sys, time, duckdb
 connection = duckdb.connect()
 connection.execute("SET threads = 1")
+connection.execute("SET enable_progress_bar = false")
 for setup in sys.argv[2:]:
     connection.execute(setup)
 start = time.process_time()
@@ -149,6 +150,25 @@ class Bench:
         self.row("sliding SUM per key over 10 s", "DuckDB window query on a table, CPU", ratio, 8, 15,
                  f"{self.args.events / ours / 1e6:.1f} M rows per CPU-second")
 
+    def forest(self):
+        """Scores and learns the same points, one by one, on one thread; the Java machine is warm when its clock starts."""
+        classes, artifact = self.files / "forest", "randomcutforest-core:4.3.0"
+        jar = classes / f"{artifact.replace(':', '-')}.jar"
+        if not jar.exists():
+            subprocess.run(["mvn", "-q", "dependency:copy", f"-Dartifact=software.amazon.randomcutforest:{artifact}",
+                            f"-DoutputDirectory={classes}"], check=True)
+        subprocess.run(["javac", "-d", classes, "-cp", jar, ROOT / "bench/Forest.java"], check=True)
+        rows = 20_000
+
+        def java():
+            return json.loads(subprocess.run(["taskset", "-c", "0", "java", "-XX:+UseSerialGC", "-cp", f"{jar}:{classes}", "Forest", str(rows)],
+                                             capture_output=True, text=True, check=True).stdout)
+        got = self.rounds(ours=lambda: self.state("forest", rows), java=java)
+        ours = statistics.median(o["cpu"] for o in got["ours"])
+        ratio = statistics.median(j["cpu"] / o["cpu"] for o, j in zip(got["ours"], got["java"]))
+        self.row("RANDOM_CUT_FOREST, 100 trees of 256 points", "randomcutforest-core 4.3.0 (Java), CPU", ratio, 1, 2,
+                 f"{rows / ours / 1e3:.1f} k rows per CPU-second, mean scores {got['ours'][0]['mean']:.3f} and {got['java'][0]['mean']:.3f}")
+
     def write(self):
         lines = ["# Performance of SQL", "", "Written by `./mill bench sql`. Ratios of CPU time on one core to a reference on the same file in "
                  f"the same run; median of {self.args.rounds} rounds of {self.args.events:,} events. A ratio of 2 is twice as fast.", "",
@@ -163,7 +183,7 @@ def main():
     parser.add_argument("--server", default=ROOT / "build/release/src/server/millstream", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--only", default="tumbling,sliding")
+    parser.add_argument("--only", default="tumbling,sliding,forest")
     parser.add_argument("--write", action="store_true", help="write docs/performance-sql.md")
     bench = Bench(parser.parse_args())
     for part in bench.args.only.split(","):

@@ -40,6 +40,7 @@ class RandomCutForest {
   ForestOptions options_;
   std::vector<std::unique_ptr<Tree>> trees_;
   int64_t seen_ = 0;
+  mutable std::vector<int> paths_;  // of one Score
 };
 
 }  // namespace millstream::sql
