@@ -58,7 +58,7 @@ class Bench:
         self.args = args
         self.tmp = Path(tempfile.mkdtemp(prefix="millstream-bench-", dir=args.scratch))
         self.rows, self.details, self.best_calibration = [], [], None
-        self.processes, self.clients = [], {}
+        self.processes, self.clients, self.silent = [], {}, []
 
     # -- processes -----------------------------------------------------------------------------
 
@@ -323,7 +323,7 @@ http {{ access_log off; keepalive_requests 1000000000; client_max_body_size 64m;
             "moto": ([peers / "moto/bin/moto_server", "-p", "{port}"], {}),
             "ferrokinesis": ([peers / "ferro/bin/ferrokinesis", "--port", "{port}", "--create-stream-ms", "0"], {}),
         }
-        result, total = [], 0.0
+        result, total, self.silent = [], 0.0, []
         seconds, self.args.seconds = self.args.seconds, max(self.args.seconds, 6)  # some answer after seconds
         for name, (command, environment) in servers.items():
             port, other = free_port(), free_port()
@@ -346,6 +346,7 @@ http {{ access_log off; keepalive_requests 1000000000; client_max_body_size 64m;
                 self.stop(process)
             except (RuntimeError, SystemExit) as error:
                 print(f"  {name}: {error}")
+                self.silent.append(name)
                 continue
             result.append((name, best))
             total += best["records_per_s"]
@@ -392,6 +393,11 @@ http {{ access_log off; keepalive_requests 1000000000; client_max_body_size 64m;
                  "| workload | against | ratio | gate | goal | reached | |", "|---|---|---|---|---|---|---|"]
         for workload, reference, ratio, gate, goal, verdict, note in self.rows:
             lines.append(f"| {workload} | {reference} | **{ratio:.2f}** | {gate} | {goal} | {verdict} | {note} |")
+        missed = [f"{workload} ({ratio:.2f}, gate {gate})" for workload, _, ratio, gate, _, verdict, _ in self.rows if verdict == "MISSED"]
+        lines += ["", "Every gate was met in this run." if not missed else "Gates missed in this run: " + "; ".join(missed) + ".",
+                  "Rounds on a shared machine differ by 10 to 20 %, references included: a ratio near its gate can fall on either side."]
+        if self.silent:
+            lines += [f"Peers that answered none of these requests within a round: {', '.join(self.silent)}."]
         lines += ["", "## The figures behind it", "", "Medians. Latency is from send to whole answer (closed loop), or from the scheduled moment where the loop is open.", "",
                   "| run | req/s | rec/s | body MB/s | p50 µs | p99 µs | p99.9 µs | CPU µs/req | CPU ns/rec | RSS MB |", "|---|---|---|---|---|---|---|---|---|---|"]
         for name, r in self.details:
