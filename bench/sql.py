@@ -150,6 +150,20 @@ class Bench:
         self.row("sliding SUM per key over 10 s", "DuckDB window query on a table, CPU", ratio, 8, 15,
                  f"{self.args.events / ours / 1e6:.1f} M rows per CPU-second")
 
+    def memory(self):
+        """Resident memory beside what the same process has before its first row."""
+        key = 14  # bytes of its text
+        worst = self.state("memory", "tumbling", 530_000)["resident"] - key  # tables double behind 2^19 groups
+        full = self.state("memory", "tumbling", 1_000_000)["resident"] - key
+        self.row("bytes beside the key of a tumbling COUNT", "64 bytes", 64 / worst, 1, 1,
+                 f"{worst:.0f} at worst (530,000 keys), {full:.0f} with 1,000,000")
+        bound = 2 << 30
+        for what, rows, name in (("sliding", 10_000_000, "SUM over 24 hours, 10 M rows held"), ("join", 10_000_000, "join over a day, 10 M rows held")):
+            got = self.state("memory", what, rows)
+            self.row(name, "the bound of an operator, 2 GiB", bound / (got["resident"] * rows), 1, 1,
+                     f"{got['resident']:.0f} bytes a row ({got['counted']:.0f} counted): {bound / got['resident'] / 1e6:.0f} M rows fit; "
+                     f"{rows / got['cpu'] / 1e6:.1f} M rows in per CPU-second")
+
     def forest(self):
         """Scores and learns the same points, one by one, on one thread; the Java machine is warm when its clock starts."""
         classes, artifact = self.files / "forest", "randomcutforest-core:4.3.0"
@@ -183,7 +197,7 @@ def main():
     parser.add_argument("--server", default=ROOT / "build/release/src/server/millstream", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--only", default="tumbling,sliding,forest")
+    parser.add_argument("--only", default="tumbling,sliding,memory,forest")
     parser.add_argument("--write", action="store_true", help="write docs/performance-sql.md")
     bench = Bench(parser.parse_args())
     for part in bench.args.only.split(","):

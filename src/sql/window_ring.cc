@@ -215,9 +215,10 @@ class RingWindow final : public WindowState {
       }
     }
     processed_ += static_cast<std::size_t>(batch.rows);
-    if (!plan_.unbounded && !plan_.rows && processed_ > 1024 + 2 * partitions_.size()) {
+    if (!plan_.unbounded && !plan_.rows && processed_ > sweep_after_) {
       Sweep(batch.rowtime[batch.rows - 1]);
       processed_ = 0;
+      sweep_after_ = 1024 + 2 * partitions_.size();
     }
   }
 
@@ -623,8 +624,8 @@ class RingWindow final : public WindowState {
     }
   }
 
-  // Partitions whose rows have all left their window are forgotten; runs after as many rows as
-  // there are partitions, so that it costs O(1) a row.
+  // Partitions whose rows have all left their window are forgotten; runs after twice as many rows as
+  // there were partitions the last time, so that it costs O(1) a row.
   void Sweep(int64_t t) {
     partitions_.EraseIf([&](Partition& p) {
       Ring& ring = p.ring;
@@ -646,7 +647,7 @@ class RingWindow final : public WindowState {
   std::vector<std::size_t> key_ends_;
   std::vector<uint64_t> hashes_;
   std::vector<Partition*> found_;
-  std::size_t stride_ = 0, processed_ = 0, held_ = 0;
+  std::size_t stride_ = 0, processed_ = 0, sweep_after_ = 1024, held_ = 0;
   int64_t lag_ = 0;
   bool trims_ = true;
 };
