@@ -15,7 +15,7 @@ constexpr AggregateName kAggregates[] = {
     {"APPROX_COUNT_DISTINCT", AKind::kApproxCount}, {"APPROX_PERCENTILE", AKind::kApproxPercentile},
     {"PERCENTILE_CONT", AKind::kPercentileCont}, {"PERCENTILE_DISC", AKind::kPercentileDisc}};
 constexpr AggregateName kWindowOnly[] = {
-    {"LAG", AKind::kLag}, {"NTH_VALUE", AKind::kNth}, {"EXP_AVG", AKind::kExpAvg},
+    {"LAG", AKind::kLag}, {"LEAD", AKind::kLead}, {"NTH_VALUE", AKind::kNth}, {"EXP_AVG", AKind::kExpAvg},
     {"ROW_NUMBER", AKind::kRowNumber}, {"RANK", AKind::kRank}, {"DENSE_RANK", AKind::kDenseRank}};
 
 }  // namespace
@@ -82,7 +82,7 @@ AggregateCall Binder::MakeAggregate(const ast::Expression& e, const AggregateNam
     call.descending = e.within_group[0].descending;
   }
   std::size_t most = 1;
-  if (name.kind == AKind::kLag) most = 3;
+  if (name.kind == AKind::kLag || name.kind == AKind::kLead) most = 3;
   if (name.kind == AKind::kNth || name.kind == AKind::kExpAvg || name.kind == AKind::kListagg ||
       name.kind == AKind::kApproxPercentile) {
     most = 2;
@@ -178,8 +178,9 @@ AggregateCall Binder::MakeAggregate(const ast::Expression& e, const AggregateNam
       break;
     }
     case AKind::kLag:
+    case AKind::kLead:
       if (e.arguments.size() > 1) {
-        call.offset = ConstantInteger(*e.arguments[1], "the offset of LAG", 0, 1'000'000);
+        call.offset = ConstantInteger(*e.arguments[1], ("the offset of " + call.name).c_str(), 0, 1'000'000);
       }
       if (e.arguments.size() > 2) {
         std::vector<ExprPtr> both = {call.argument, Bind(*e.arguments[2])};
@@ -281,7 +282,26 @@ const ast::WindowSpecification& Binder::Resolve(const ast::WindowSpecification& 
   return *at;
 }
 
-int Binder::WindowIndex(const ast::Expression& e, bool ranking) {
+// How long LEAD waits: RANGE INTERVAL ... FOLLOWING, which is also BETWEEN CURRENT ROW AND it.
+int64_t Binder::LeadWait(const ast::WindowSpecification& framed) {
+  using Kind = ast::FrameBound::Kind;
+  const bool between = framed.upper.following && framed.upper.kind == Kind::kOffset;
+  const ast::FrameBound& end = between ? framed.upper : framed.lower;
+  if (framed.frame != ast::WindowSpecification::Frame::kRange || end.kind != Kind::kOffset || !end.following ||
+      (between && framed.lower.kind != Kind::kCurrentRow)) {
+    throw SqlError(framed.at, "LEAD waits for rows to come: say how long, e.g. LEAD(x) OVER (PARTITION BY k RANGE "
+                              "INTERVAL '1' MINUTE FOLLOWING)");
+  }
+  ExprPtr interval = Bind(*end.offset);
+  if (interval->type.kind != sql::Kind::kInterval || !IsConstant(*interval)) {
+    throw SqlError(end.offset->at, "RANGE goes over an interval: RANGE INTERVAL '10' SECOND FOLLOWING");
+  }
+  const int64_t wait = EvaluateConstant(interval).i;
+  if (wait < 0) throw SqlError(end.offset->at, "LEAD cannot wait for less than no time");
+  return wait;
+}
+
+int Binder::WindowIndex(const ast::Expression& e, bool ranking, bool lead) {
   const ast::WindowSpecification& spec = Resolve(*e.over);
   const ast::WindowSpecification* base = &spec;
   WindowPlan window;
@@ -306,7 +326,9 @@ int Binder::WindowIndex(const ast::Expression& e, bool ranking) {
     window.order_by.push_back(order);
     window.descending.push_back(item.descending);
   }
-  if (ranking || framed.frame == ast::WindowSpecification::Frame::kNone) {
+  if (lead) {
+    window.following = LeadWait(framed);
+  } else if (ranking || framed.frame == ast::WindowSpecification::Frame::kNone) {
     window.rows = true;
     window.unbounded = true;
   } else {
@@ -320,11 +342,12 @@ int Binder::WindowIndex(const ast::Expression& e, bool ranking) {
       }
       if (end.null || end.i != 0) {
         throw SqlError(framed.at, "a window must end at the current row; write BETWEEN ... AND "
-                                  "CURRENT ROW");
+                                  "CURRENT ROW. Only LEAD looks ahead");
       }
     }
     if (framed.lower.following) {
-      throw SqlError(framed.at, "a window cannot start after the current row; write PRECEDING");
+      throw SqlError(framed.at, "a window cannot start after the current row; write PRECEDING. Only LEAD "
+                                "looks ahead");
     }
     if (framed.lower.kind == ast::FrameBound::Kind::kUnbounded) {
       window.unbounded = true;
@@ -353,7 +376,8 @@ int Binder::WindowIndex(const ast::Expression& e, bool ranking) {
   auto& all = *context_.windows;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].rows == window.rows && all[i].unbounded == window.unbounded &&
-        all[i].preceding == window.preceding && same(all[i].partition_by, window.partition_by) &&
+        all[i].preceding == window.preceding && all[i].following == window.following &&
+        same(all[i].partition_by, window.partition_by) &&
         same(all[i].order_by, window.order_by) && all[i].descending == window.descending) {
       return static_cast<int>(i);
     }
@@ -374,7 +398,7 @@ ExprPtr Binder::WindowCall(const ast::Expression& e, const AggregateName& name) 
                    base::Code::kNotSupported);
   }
   AggregateCall call = MakeAggregate(e, name);
-  call.window = WindowIndex(e, name.kind >= AKind::kRowNumber);
+  call.window = WindowIndex(e, name.kind >= AKind::kRowNumber, name.kind == AKind::kLead);
   auto bound = std::make_shared<Expr>();
   bound->op = Expr::Op::kWindow;
   bound->type = call.type;

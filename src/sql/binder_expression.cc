@@ -418,10 +418,6 @@ ExprPtr Binder::Call(const ast::Expression& e) {
   const AggregateName* aggregate = FindAggregate(e.text, e.over != nullptr);
   if (e.over) {
     if (aggregate == nullptr) {
-      if (e.text == "LEAD") {
-        throw SqlError(e.at, "LEAD needs rows that have not arrived; use LAG with the roles of the "
-                             "rows exchanged", base::Code::kNotSupported);
-      }
       throw SqlError(e.at, e.text + " cannot be used with OVER");
     }
     return WindowCall(e, *aggregate);

@@ -102,7 +102,8 @@ class Binder {
   ExprPtr Aggregate(const ast::Expression& e, const AggregateName& name);
   ExprPtr WindowCall(const ast::Expression& e, const AggregateName& name);
   AggregateCall MakeAggregate(const ast::Expression& e, const AggregateName& name);
-  int WindowIndex(const ast::Expression& e, bool ranking);
+  int WindowIndex(const ast::Expression& e, bool ranking, bool lead);
+  int64_t LeadWait(const ast::WindowSpecification& framed);
   int64_t ConstantInteger(const ast::Expression& e, const char* what, int64_t min, int64_t max);
 
   const Catalog& catalog_;

@@ -182,30 +182,77 @@ TEST_P(Differential, SlidingWindows) {
   std::vector<Row> rows = RandomRows(random);
   bool by_rows = random.Chance(50), keyed = random.Chance(70);
   int64_t size = by_rows ? random.Below(20) : random.Below(20'000);
+  // Without functions that look at single rows, another implementation runs.
+  bool unbounded = random.Chance(15), positions = random.Chance(40);
   std::string window = std::string("(") + (keyed ? "PARTITION BY k " : "") +
-                       (by_rows ? "ROWS " + std::to_string(size)
-                                : "RANGE INTERVAL " + Seconds(size)) +
+                       (unbounded ? "ROWS UNBOUNDED"
+                        : by_rows ? "ROWS " + std::to_string(size)
+                                  : "RANGE INTERVAL " + Seconds(size)) +
                        " PRECEDING)";
   std::string code = std::string("CREATE STREAM D (k VARCHAR(8), ") + kSummaryColumns +
-                     ", f INTEGER, l INTEGER, g INTEGER);\nCREATE PUMP P AS INSERT INTO D SELECT STREAM k, "
+                     ", least DOUBLE, x BOOLEAN, nk BIGINT" + (positions ? ", f INTEGER, l INTEGER, g INTEGER" : "") +
+                     ");\nCREATE PUMP P AS INSERT INTO D SELECT STREAM k, "
                      "COUNT(*) OVER w, COUNT(v) OVER w, SUM(v) OVER w, MIN(v) OVER w, MAX(v) OVER w, "
-                     "AVG(v) OVER w, FIRST_VALUE(v) OVER w, LAST_VALUE(v) OVER w, LAG(v, 2) OVER w "
-                     "FROM S WINDOW w AS " + window;
+                     "AVG(v) OVER w, MIN(v / 2.0E0) OVER w, ANY(v > 15) OVER w, COUNT(k) OVER w" +
+                     (positions ? ", FIRST_VALUE(v) OVER w, LAST_VALUE(v) OVER w, LAG(v, 2) OVER w" : "") +
+                     " FROM S WINDOW w AS " + window;
   Results expected;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::vector<const Row*> in;
     for (std::size_t j = 0; j <= i; ++j) {
       if (keyed && rows[j].k != rows[i].k) continue;
-      if (!by_rows && rows[j].t < rows[i].t - size) continue;
+      if (!by_rows && !unbounded && rows[j].t < rows[i].t - size) continue;
       in.push_back(&rows[j]);
     }
-    if (by_rows && static_cast<int64_t>(in.size()) > size + 1) {
+    if (by_rows && !unbounded && static_cast<int64_t>(in.size()) > size + 1) {
       in.erase(in.begin(), in.end() - static_cast<std::ptrdiff_t>(size + 1));
     }
     auto text = [](const Row* r) { return r != nullptr && r->v ? std::to_string(*r->v) : "NULL"; };
-    expected.emplace_back(rows[i].t, KeyText(rows[i]) + " " + Summary(in) + " " + text(in.front()) +
-                                         " " + text(in.back()) + " " +
-                                         text(in.size() > 2 ? in[in.size() - 3] : nullptr));
+    std::optional<int64_t> least, most;
+    int64_t keys = 0;
+    for (const Row* r : in) {
+      keys += r->k ? 1 : 0;
+      if (!r->v) continue;
+      least = std::min(least.value_or(*r->v), *r->v);
+      most = std::max(most.value_or(*r->v), *r->v);
+    }
+    std::string half = "NULL";
+    if (least) half = std::to_string(*least / 2) + (*least % 2 == 0 ? ".0" : ".5");
+    if (least && *least == -1) half = "-0.5";
+    std::string line = KeyText(rows[i]) + " " + Summary(in) + " " + half + " " +
+                       (!most ? "NULL" : *most > 15 ? "TRUE" : "FALSE") + " " + std::to_string(keys);
+    if (positions) {
+      line += " " + text(in.front()) + " " + text(in.back()) + " " + text(in.size() > 2 ? in[in.size() - 3] : nullptr);
+    }
+    expected.emplace_back(rows[i].t, line);
+  }
+  EXPECT_EQ(Answers(code, rows, random), expected) << "seed " << seed() << "\n" << code;
+}
+
+TEST_P(Differential, LookingAhead) {
+  Random random(seed());
+  std::vector<Row> rows = RandomRows(random);
+  const int64_t wait = random.Below(20'000), n = random.Below(4);
+  const bool keyed = random.Chance(70), skip = random.Chance(50), fallback = random.Chance(50);
+  std::string code = "CREATE STREAM D (k VARCHAR(8), v INTEGER, later INTEGER, kk VARCHAR(8), c BIGINT);\n"
+                     "CREATE PUMP P AS INSERT INTO D SELECT STREAM k, v, LEAD(v, " + std::to_string(n) +
+                     (fallback ? ", 100 + side" : "") + ")" + (skip ? " IGNORE NULLS" : "") + " OVER w, "
+                     "LEAD(k) OVER (RANGE BETWEEN CURRENT ROW AND INTERVAL '5' SECOND FOLLOWING), COUNT(*) OVER () "
+                     "FROM S WINDOW w AS (" + (keyed ? "PARTITION BY k " : "") + "RANGE INTERVAL " + Seconds(wait) + " FOLLOWING)";
+  Results expected;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto text = [](const std::optional<int64_t>& v) { return v ? std::to_string(*v) : "NULL"; };
+    std::string later = fallback ? std::to_string(100 + rows[i].side) : "NULL";
+    if (n == 0) later = text(rows[i].v);
+    int64_t ahead = 0;
+    for (std::size_t j = i + 1; j < rows.size() && n > 0 && rows[j].t <= rows[i].t + wait; ++j) {
+      if ((keyed && rows[j].k != rows[i].k) || (skip && !rows[j].v) || ++ahead < n) continue;
+      later = text(rows[j].v);
+      break;
+    }
+    const bool next = i + 1 < rows.size() && rows[i + 1].t <= rows[i].t + 5000;
+    expected.emplace_back(rows[i].t, KeyText(rows[i]) + " " + text(rows[i].v) + " " + later + " " +
+                                         (next ? KeyText(rows[i + 1]) : "NULL") + " " + std::to_string(i + 1));
   }
   EXPECT_EQ(Answers(code, rows, random), expected) << "seed " << seed() << "\n" << code;
 }

@@ -1,4 +1,5 @@
 // Sliding windows: one result per row, over the rows of its partition that have arrived.
+#include "sql/window_lead.h"
 #include "sql/window_state.h"
 
 namespace millstream::sql {
@@ -13,6 +14,7 @@ class WindowOperator final : public Operator {
     std::vector<PlanColumn> results(plan.columns.begin() + static_cast<std::ptrdiff_t>(input),
                                     plan.columns.end());
     out_.Init(PhysicalColumns(results));
+    std::size_t leads = 0;
     for (std::size_t w = 0; w < plan.windows.size(); ++w) {
       WindowCalls calls;
       for (std::size_t c = 0; c < plan.calls.size(); ++c) {
@@ -24,6 +26,15 @@ class WindowOperator final : public Operator {
         calls.results.push_back(static_cast<int>(c));
       }
       if (calls.calls.empty()) continue;
+      if (plan.windows[w].following >= 0) {
+        leads += calls.calls.size();
+        if (leads > 60) throw SqlError(plan.at, "at most 60 times LEAD in one SELECT");
+        if (lead_ == nullptr) {
+          lead_ = std::make_unique<LeadWindows>(PhysicalColumns(plan.columns), static_cast<int>(input));
+        }
+        lead_->Add(plan.windows[w], std::move(calls));
+        continue;
+      }
       states_.push_back(SuitsRangeWindow(plan.windows[w], calls) ? MakeRangeWindow(plan.windows[w], calls)
                                                                  : MakeRingWindow(plan.windows[w], calls));
     }
@@ -32,25 +43,34 @@ class WindowOperator final : public Operator {
     EvalContext& context = evaluation_.Begin(batch);
     out_.Clear();
     for (auto& state : states_) state->Process(context, out_);
+    if (lead_ != nullptr) lead_->Push(context, out_);
     if (!evaluation_.errors().empty()) evaluation_.Report(batch);
+    if (lead_ != nullptr) return Advance(0, batch.rowtime[batch.rows - 1]);
     view_ = batch;
     out_.set_rows(batch.rows);
     for (const Vector* v : out_.view().columns) view_.columns.push_back(v);
     Emit(view_);
     EmitBound(batch.rowtime[batch.rows - 1]);
   }
-  void Advance(int, int64_t bound) override { EmitBound(bound); }
+  void Advance(int, int64_t bound) override {
+    if (lead_ != nullptr) {
+      lead_->Drain(bound, [this](const Batch& rows) { Emit(rows); });
+      bound = lead_->OutBound(bound);
+    }
+    EmitBound(bound);
+  }
   void Save(std::string& out) const override {
     for (const auto& state : states_) state->Save(out);
+    if (lead_ != nullptr) lead_->Save(out);
   }
   bool Restore(std::string_view& in) override {
     for (auto& state : states_) {
       if (!state->Restore(in)) return false;
     }
-    return true;
+    return lead_ == nullptr || lead_->Restore(in);
   }
   std::size_t StateBytes() const override {
-    std::size_t sum = 0;
+    std::size_t sum = lead_ == nullptr ? 0 : lead_->held_bytes();
     for (const auto& state : states_) sum += state->held_bytes();
     return sum;
   }
@@ -60,6 +80,7 @@ class WindowOperator final : public Operator {
   RowBuffer out_;
   Batch view_;
   std::vector<std::unique_ptr<WindowState>> states_;
+  std::unique_ptr<LeadWindows> lead_;  // null: no row waits
 };
 
 }  // namespace

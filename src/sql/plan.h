@@ -34,11 +34,11 @@ struct AggregateCall {
   bool distinct = false;
   bool ignore_nulls = false;
   bool from_last = false;
-  int64_t offset = 1;       // of LAG, NTH_VALUE; half-life of EXP_AVG in ms
+  int64_t offset = 1;       // of LAG, LEAD, NTH_VALUE; half-life of EXP_AVG in ms
   double fraction = 0;      // of percentiles
   bool descending = false;  // of percentiles
   std::string separator;    // of LISTAGG
-  ExprPtr fallback;         // of LAG
+  ExprPtr fallback;         // of LAG, LEAD
   int window = 0;           // index of its WindowPlan
 };
 
@@ -49,6 +49,7 @@ struct WindowPlan {
   bool rows = false;
   bool unbounded = false;
   int64_t preceding = 0;  // milliseconds or rows before the current one
+  int64_t following = -1;  // of LEAD: how many milliseconds behind the current one; it has no other bound
 };
 
 struct JoinSide {

@@ -151,6 +151,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "SELECT STREAM k, SUM(v) OVER (PARTITION BY k ROWS 10 PRECEDING) FROM S"},
         Bounded{"SlidingUnbounded", "sliding window",
                 "SELECT STREAM k, SUM(v) OVER (PARTITION BY k ROWS UNBOUNDED PRECEDING) FROM S"},
+        Bounded{"Lead", "sliding window",
+                "SELECT STREAM k, LEAD(v) OVER (PARTITION BY k RANGE INTERVAL '1' HOUR FOLLOWING) FROM S"},
         Bounded{"Hop", "window aggregate",
                 "SELECT STREAM k, COUNT(*) FROM TABLE(HOP(TABLE S, DESCRIPTOR(ROWTIME), INTERVAL '1' MINUTE, INTERVAL '1' HOUR)) "
                 "GROUP BY window_start, window_end, k"},
