@@ -4,6 +4,7 @@
 
 #include "sql/aggregate.h"
 #include "sql/aggregate_state.h"
+#include "sql/window_values.h"
 
 namespace millstream::sql {
 
@@ -126,7 +127,7 @@ bool AggregateSet::FinishOne(const Slot& slot, const char* state, int row, Vecto
         break;
       }
       std::vector<double> sorted = o->numbers;
-      std::sort(sorted.begin(), sorted.end());
+      std::sort(sorted.begin(), sorted.end(), LessNumber);
       if (slot.call.descending) std::reverse(sorted.begin(), sorted.end());
       double n = static_cast<double>(sorted.size());
       if (slot.call.kind == AKind::kPercentileDisc) {

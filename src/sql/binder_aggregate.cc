@@ -49,6 +49,20 @@ AggregateCall Binder::MakeAggregate(const ast::Expression& e, const AggregateNam
   call.kind = name.kind;
   call.name = std::string(name.name);
   call.distinct = e.distinct;
+  switch (name.kind) {
+    case AKind::kCount:
+    case AKind::kSum:
+    case AKind::kAvg: break;
+    case AKind::kMin:
+    case AKind::kMax:
+    case AKind::kAny:
+    case AKind::kEvery:
+    case AKind::kApproxCount: call.distinct = false; break;  // the same without
+    default:
+      if (!e.distinct) break;
+      throw SqlError(e.at, call.name + "(DISTINCT) is not supported; DISTINCT goes with COUNT, SUM, AVG, MIN and MAX",
+                     base::Code::kNotSupported);
+  }
   call.ignore_nulls = e.ignore_nulls;
   call.from_last = e.from_last;
   bool ranking = name.kind >= AKind::kRowNumber;
@@ -389,13 +403,6 @@ int Binder::WindowIndex(const ast::Expression& e, bool ranking, bool lead) {
 ExprPtr Binder::WindowCall(const ast::Expression& e, const AggregateName& name) {
   if (context_.windows == nullptr) {
     throw SqlError(e.at, "a window function cannot stand here; use a subquery");
-  }
-  if (e.distinct || name.kind == AKind::kListagg || name.kind == AKind::kPercentileCont ||
-      name.kind == AKind::kPercentileDisc || name.kind == AKind::kApproxCount ||
-      name.kind == AKind::kApproxPercentile) {
-    throw SqlError(e.at, std::string(name.name) + (e.distinct ? "(DISTINCT)" : "") +
-                             " over a sliding window is not supported; use GROUP BY",
-                   base::Code::kNotSupported);
   }
   AggregateCall call = MakeAggregate(e, name);
   call.window = WindowIndex(e, name.kind >= AKind::kRowNumber, name.kind == AKind::kLead);

@@ -190,11 +190,13 @@ TEST_P(Differential, SlidingWindows) {
                                   : "RANGE INTERVAL " + Seconds(size)) +
                        " PRECEDING)";
   std::string code = std::string("CREATE STREAM D (k VARCHAR(8), ") + kSummaryColumns +
-                     ", least DOUBLE, x BOOLEAN, nk BIGINT" + (positions ? ", f INTEGER, l INTEGER, g INTEGER" : "") +
+                     ", least DOUBLE, x BOOLEAN, nk BIGINT" + (positions ? ", f INTEGER, l INTEGER, g INTEGER, d BIGINT, sd BIGINT, list VARCHAR(9999), low DOUBLE" : "") +
                      ");\nCREATE PUMP P AS INSERT INTO D SELECT STREAM k, "
                      "COUNT(*) OVER w, COUNT(v) OVER w, SUM(v) OVER w, MIN(v) OVER w, MAX(v) OVER w, "
                      "AVG(v) OVER w, MIN(v / 2.0E0) OVER w, ANY(v > 15) OVER w, COUNT(k) OVER w" +
-                     (positions ? ", FIRST_VALUE(v) OVER w, LAST_VALUE(v) OVER w, LAG(v, 2) OVER w" : "") +
+                     (positions ? ", FIRST_VALUE(v) OVER w, LAST_VALUE(v) OVER w, LAG(v, 2) OVER w, COUNT(DISTINCT v) OVER w, "
+                                 "SUM(DISTINCT v) OVER w, LISTAGG(k, '+') OVER w, "
+                                 "PERCENTILE_DISC(0.25) WITHIN GROUP (ORDER BY v) OVER w" : "") +
                      " FROM S WINDOW w AS " + window;
   Results expected;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -223,6 +225,19 @@ TEST_P(Differential, SlidingWindows) {
                        (!most ? "NULL" : *most > 15 ? "TRUE" : "FALSE") + " " + std::to_string(keys);
     if (positions) {
       line += " " + text(in.front()) + " " + text(in.back()) + " " + text(in.size() > 2 ? in[in.size() - 3] : nullptr);
+      std::vector<int64_t> values;
+      std::string list;
+      for (const Row* r : in) {
+        if (r->v) values.push_back(*r->v);
+        if (r->k) list += (list.empty() ? "" : "+") + *r->k;
+      }
+      std::sort(values.begin(), values.end());
+      std::string quarter = values.empty() ? "NULL" : std::to_string(values[(values.size() + 3) / 4 - 1]) + ".0";
+      values.erase(std::unique(values.begin(), values.end()), values.end());
+      int64_t sum = 0;
+      for (int64_t v : values) sum += v;
+      line += " " + std::to_string(values.size()) + " " + (values.empty() ? "NULL" : std::to_string(sum)) + " " +
+              (list.empty() ? "NULL" : list) + " " + quarter;
     }
     expected.emplace_back(rows[i].t, line);
   }

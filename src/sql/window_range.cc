@@ -636,6 +636,7 @@ class RangeWindow final : public WindowState {
 bool SuitsRangeWindow(const WindowPlan& plan, const WindowCalls& calls) {
   if (plan.rows && !plan.unbounded) return false;
   for (const AggregateCall* call : calls.calls) {
+    if (call->distinct) return false;
     const bool text = call->argument && PhysicalOf(call->argument->type.kind) == Physical::kString;
     switch (call->kind) {
       case AKind::kCountRows:

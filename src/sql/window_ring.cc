@@ -1,166 +1,18 @@
 // Sliding windows whose functions look at single rows, or over a number of rows.
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <limits>
 #include <memory>
 
 #include "sql/hash.h"
+#include "sql/window_ring.h"
 #include "sql/window_state.h"
-#include "sql/window_sum.h"
 
 namespace millstream::sql {
 
 namespace {
 
 using AKind = AggregateCall::Kind;
-
-// The rows of one partition, newest last: a ring of words, `stride` per row. Texts are owned.
-struct Ring {
-  std::vector<int64_t> words;
-  uint64_t head = 0, tail = 0;  // positions never go back
-  uint64_t mask = 0;
-
-  uint64_t size() const { return tail - head; }
-  int64_t* At(uint64_t position, std::size_t stride) {
-    return words.data() + (position & mask) * stride;
-  }
-  const int64_t* At(uint64_t position, std::size_t stride) const {
-    return words.data() + (position & mask) * stride;
-  }
-  // `held` grows by the bytes that the ring grows by.
-  int64_t* Push(std::size_t stride, std::size_t& held) {
-    if (words.empty() || size() == mask + 1) {
-      uint64_t capacity = words.empty() ? 4 : (mask + 1) * 2;
-      held += (capacity - (words.empty() ? 0 : mask + 1)) * stride * 8;
-      std::vector<int64_t> bigger(capacity * stride);
-      for (uint64_t p = head; p < tail; ++p) {
-        std::copy_n(At(p, stride), stride, bigger.data() + (p & (capacity - 1)) * stride);
-      }
-      words = std::move(bigger);
-      mask = capacity - 1;
-    }
-    return At(tail++, stride);
-  }
-};
-
-double AsDouble(int64_t bits) {
-  double d;
-  std::memcpy(&d, &bits, 8);
-  return d;
-}
-const std::string& AsText(int64_t bits) { return *reinterpret_cast<const std::string*>(bits); }
-
-// What one call keeps per partition so that a row costs O(1).
-struct Running {
-  int64_t count = 0;
-  __int128 sum = 0;
-  Moments real{0, {0, 0}, {0, 0}};  // of DOUBLEs; the squares for variances only
-  double weight = 0;                // EXP_AVG: real.sum.sum is what it weighs
-  int64_t last_time = 0;
-  // MIN and MAX only: positions with their values.
-  std::unique_ptr<std::deque<std::pair<uint64_t, int64_t>>> best;
-  std::unique_ptr<ExtremeSum> extreme;  // when there are such values
-
-  void CountExtreme(double x, int times) {
-    if (extreme == nullptr) extreme = std::make_unique<ExtremeSum>();
-    extreme->Add(x, times);
-    if (extreme->values == 0) extreme.reset();
-  }
-  void AddReal(double x, int sign) {
-    if (IsExtreme(x)) return CountExtreme(x, sign);
-    real.sum.Add(sign * x);
-  }
-  void AddMoments(double x, int sign) {
-    if (Moments::IsExtreme(x)) return CountExtreme(x, sign);
-    real.Add(x, sign);
-  }
-};
-
-struct Partition {
-  Ring ring;
-  std::vector<Running> running;
-  std::string key;
-  uint64_t hash = 0;
-  bool live = false;
-};
-
-// Partitions by key: open addressing over words that hold an index and half of the hash, so that a
-// lookup touches one slot and the partition. Partitions stay where they are until they are erased.
-class PartitionTable {
- public:
-  PartitionTable() : slots_(64) {}
-  std::size_t size() const { return live_; }
-  void Prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
-
-  Partition* Find(std::string_view key, uint64_t hash) {
-    const uint64_t mask = slots_.size() - 1;
-    for (uint64_t i = hash & mask; slots_[i] != 0; i = (i + 1) & mask) {
-      if (slots_[i] >> 32 != hash >> 32) continue;
-      Partition& found = all_[(slots_[i] & 0xffff'ffff) - 1];
-      if (found.key == key) return &found;
-    }
-    return nullptr;
-  }
-  // Requires that the key is not there.
-  Partition* Add(std::string_view key, uint64_t hash) {
-    if (free_.empty()) {
-      all_.emplace_back();
-      free_.push_back(static_cast<uint32_t>(all_.size() - 1));
-    }
-    const uint32_t index = free_.back();
-    free_.pop_back();
-    Partition& partition = all_[index];
-    partition.key = key;
-    partition.hash = hash;
-    partition.live = true;
-    ++live_;
-    if (live_ * 2 > slots_.size()) {
-      Rehash(slots_.size() * 2);
-    } else {
-      Put(index);
-    }
-    return &partition;
-  }
-  template <typename Use>
-  void ForEach(Use use) const {
-    for (const Partition& partition : all_) {
-      if (partition.live) use(partition);
-    }
-  }
-  template <typename Judge>
-  void EraseIf(Judge judge) {
-    bool erased = false;
-    for (std::size_t i = 0; i < all_.size(); ++i) {
-      if (!all_[i].live || !judge(all_[i])) continue;
-      all_[i] = Partition();
-      free_.push_back(static_cast<uint32_t>(i));
-      --live_;
-      erased = true;
-    }
-    if (erased) Rehash(slots_.size());
-  }
-
- private:
-  void Put(uint32_t index) {
-    const uint64_t mask = slots_.size() - 1;
-    const uint64_t hash = all_[index].hash;
-    uint64_t i = hash & mask;
-    while (slots_[i] != 0) i = (i + 1) & mask;
-    slots_[i] = (hash >> 32) << 32 | (uint64_t{index} + 1);
-  }
-  void Rehash(std::size_t slots) {
-    slots_.assign(slots, 0);
-    for (std::size_t i = 0; i < all_.size(); ++i) {
-      if (all_[i].live) Put(static_cast<uint32_t>(i));
-    }
-  }
-
-  std::vector<uint64_t> slots_;  // 0: empty
-  std::deque<Partition> all_;
-  std::vector<uint32_t> free_;
-  std::size_t live_ = 0;
-};
 
 class RingWindow final : public WindowState {
  public:
@@ -171,6 +23,8 @@ class RingWindow final : public WindowState {
       arguments_.push_back(call->argument ? Compile(call->argument) : nullptr);
       fallbacks_.push_back(call->fallback ? Compile(call->fallback) : nullptr);
       physical_.push_back(call->argument ? PhysicalOf(call->argument->type.kind) : Physical::kInt);
+      distinct_.push_back(call->distinct || call->kind == AKind::kApproxCount);
+      if (call->kind == AKind::kListagg) trims_ = false;
       if (call->kind == AKind::kFirst || call->kind == AKind::kNth) trims_ = false;
       if (call->kind == AKind::kLast && call->ignore_nulls) trims_ = false;
       // Their best values are texts that live in the ring.
@@ -194,6 +48,7 @@ class RingWindow final : public WindowState {
 
   void Process(EvalContext& context, RowBuffer& out) override {
     const Batch& batch = *context.input;
+    errors_ = context.errors;
     for (std::size_t k = 0; k < keys_.size(); ++k) key_values_[k] = &keys_[k]->Evaluate(context);
     for (std::size_t c = 0; c < calls_.size(); ++c) {
       values_[c] = arguments_[c] ? &arguments_[c]->Evaluate(context) : nullptr;
@@ -248,6 +103,15 @@ class RingWindow final : public WindowState {
         SaveInt(r.extreme == nullptr ? 0 : 1, out);
         if (r.extreme != nullptr) out.append(reinterpret_cast<const char*>(r.extreme.get()), sizeof(ExtremeSum));
         SaveInt(r.last_time, out);
+        if (r.values != nullptr) {
+          SaveInt(static_cast<int64_t>(r.values->counts.size()), out);
+          for (const auto& [value, times] : r.values->counts) {
+            SaveText(value, out);
+            SaveInt(times, out);
+          }
+          SaveInt(static_cast<int64_t>(r.values->ordered.size()), out);
+          r.values->ordered.ForEach([&](double x) { out.append(reinterpret_cast<const char*>(&x), sizeof x); });
+        }
         SaveInt(r.best == nullptr ? 0 : static_cast<int64_t>(r.best->size()), out);
         if (r.best == nullptr) continue;
         for (const auto& [position, value] : *r.best) {
@@ -298,7 +162,7 @@ class RingWindow final : public WindowState {
           if (!RestoreBytes(in, *r.extreme)) return false;
         }
         int64_t best = 0;
-        if (!RestoreInt(in, r.last_time) || !RestoreInt(in, best)) return false;
+        if (!RestoreInt(in, r.last_time) || !RestoreValues(in, r) || !RestoreInt(in, best)) return false;
         for (int64_t b = 0; b < best; ++b) {
           int64_t position = 0, value = 0;
           if (!RestoreInt(in, position) || !RestoreInt(in, value)) return false;
@@ -326,8 +190,33 @@ class RingWindow final : public WindowState {
     in.remove_prefix(sizeof value);
     return true;
   }
+  bool RestoreValues(std::string_view& in, Running& r) {
+    if (r.values == nullptr) return true;
+    int64_t n = 0;
+    if (!RestoreInt(in, n)) return false;
+    for (int64_t i = 0; i < n; ++i) {
+      std::string_view value;
+      int64_t times = 0;
+      if (!RestoreText(in, value) || !RestoreInt(in, times)) return false;
+      r.values->counts[std::string(value)] = times;
+      held_ += kEntryBytes + sizeof(std::string) + value.size();
+    }
+    if (!RestoreInt(in, n)) return false;
+    for (int64_t i = 0; i < n; ++i) {
+      double x = 0;
+      if (!RestoreBytes(in, x)) return false;
+      r.values->ordered.Insert(x);
+      held_ += kNumberBytes;
+    }
+    return true;
+  }
+  static constexpr std::size_t kNumberBytes = 16;
   static constexpr int kAhead = 6;  // rows whose memory is fetched while others are worked on
 
+  bool IsPercentile(std::size_t c) const {
+    const AKind kind = calls_[c]->kind;
+    return kind == AKind::kPercentileCont || kind == AKind::kPercentileDisc || kind == AKind::kApproxPercentile;
+  }
   Partition& NewPartition(std::string_view key, uint64_t hash) {
     Partition& p = *partitions_.Add(key, hash);
     p.running.resize(calls_.size());
@@ -335,6 +224,7 @@ class RingWindow final : public WindowState {
       if (calls_[c]->kind == AKind::kMin || calls_[c]->kind == AKind::kMax) {
         p.running[c].best = std::make_unique<std::deque<std::pair<uint64_t, int64_t>>>();
       }
+      if (distinct_[c] || IsPercentile(c)) p.running[c].values = std::make_unique<WindowValues>();
     }
     held_ += PartitionBytes(key.size());
     return p;
@@ -366,7 +256,11 @@ class RingWindow final : public WindowState {
   }
 
   std::size_t PartitionBytes(std::size_t key) const {
-    return kEntryBytes + key + sizeof(Partition) + calls_.size() * sizeof(Running);
+    std::size_t bytes = kEntryBytes + key + sizeof(Partition) + calls_.size() * sizeof(Running);
+    for (std::size_t c = 0; c < calls_.size(); ++c) {
+      if (distinct_[c] || IsPercentile(c)) bytes += sizeof(WindowValues) + kEntryBytes;
+    }
+    return bytes;
   }
   bool Valid(const int64_t* row, std::size_t c) const { return (row[1] >> c & 1) != 0; }
   int64_t NewText(std::string_view text) {
@@ -411,6 +305,11 @@ class RingWindow final : public WindowState {
       row[1] |= int64_t{1} << c;
       int64_t word = physical_[c] == Physical::kString ? NewText(v->strings()[i]) : v->ints()[i];
       row[2 + c] = word;
+      if (distinct_[c]) {
+        int64_t& times = r.values->counts[KeyOf(c, word)];
+        if (times++ > 0) continue;  // it is there already
+        held_ += ValueBytes(c, word);
+      }
       switch (kind) {
         case AKind::kMin:
         case AKind::kMax:
@@ -441,10 +340,25 @@ class RingWindow final : public WindowState {
         }
         case AKind::kAny:
         case AKind::kEvery: r.sum += word != 0; break;
+        case AKind::kPercentileCont:
+        case AKind::kPercentileDisc:
+        case AKind::kApproxPercentile:
+          r.values->ordered.Insert(AsDouble(word));
+          held_ += kNumberBytes;
+          break;
         default: break;
       }
       ++r.count;
     }
+  }
+
+  std::string KeyOf(std::size_t c, int64_t word) const {
+    if (physical_[c] == Physical::kString) return AsText(word);
+    if (physical_[c] == Physical::kDouble && AsDouble(word) == 0) word = 0;  // -0
+    return std::string(reinterpret_cast<const char*>(&word), sizeof word);
+  }
+  std::size_t ValueBytes(std::size_t c, int64_t word) const {
+    return kEntryBytes + sizeof(std::string) + (physical_[c] == Physical::kString ? AsText(word).size() : 8);
   }
 
   double Decay(std::size_t c, int64_t elapsed, int64_t count) const {
@@ -478,6 +392,12 @@ class RingWindow final : public WindowState {
       if (!Valid(row, c)) continue;
       Running& r = p.running[c];
       int64_t word = row[2 + c];
+      if (distinct_[c]) {
+        auto it = r.values->counts.find(KeyOf(c, word));
+        if (it == r.values->counts.end() || --it->second > 0) continue;  // it is there still
+        r.values->counts.erase(it);
+        held_ -= ValueBytes(c, word);
+      }
       switch (calls_[c]->kind) {
         case AKind::kMin:
         case AKind::kMax:
@@ -503,6 +423,12 @@ class RingWindow final : public WindowState {
         }
         case AKind::kAny:
         case AKind::kEvery: r.sum -= word != 0; break;
+        case AKind::kPercentileCont:
+        case AKind::kPercentileDisc:
+        case AKind::kApproxPercentile:
+          r.values->ordered.Erase(AsDouble(word));
+          held_ -= kNumberBytes;
+          break;
         default: break;
       }
       if (--r.count == 0) {
@@ -545,6 +471,7 @@ class RingWindow final : public WindowState {
     switch (call.kind) {
       case AKind::kCountRows:
       case AKind::kCount:
+      case AKind::kApproxCount:
       case AKind::kRowNumber:
       case AKind::kRank:
       case AKind::kDenseRank: out.ints()[i] = r.count; return;
@@ -583,6 +510,30 @@ class RingWindow final : public WindowState {
                                                : r.real.SquaredDeviations() / static_cast<double>(n);
         bool deviation = call.kind == AKind::kStddevPop || call.kind == AKind::kStddevSamp;
         out.doubles()[i] = deviation ? std::sqrt(variance) : variance;
+        return;
+      }
+      case AKind::kPercentileCont:
+      case AKind::kPercentileDisc:
+      case AKind::kApproxPercentile:
+        if (r.count == 0) return out.SetNull(i);
+        out.doubles()[i] = r.values->ordered.Percentile(call.fraction, call.descending, call.kind == AKind::kPercentileCont);
+        return;
+      case AKind::kListagg: {
+        if (r.count == 0) return out.SetNull(i);
+        list_.clear();
+        bool first = true;
+        for (uint64_t position = ring.head; position < ring.tail; ++position) {
+          const int64_t* row = ring.At(position, stride_);
+          if (!Valid(row, c)) continue;
+          if (!first) list_ += call.separator;
+          first = false;
+          list_ += AsText(row[2 + c]);
+          if (list_.size() > std::size_t{kVarcharMax} * 4) {
+            errors_->Add(i, "NUMERIC_OUT_OF_RANGE", "LISTAGG is longer than VARCHAR(65535)");
+            return out.SetNull(i);
+          }
+        }
+        out.strings()[i] = arena.Copy(list_);
         return;
       }
       case AKind::kExpAvg:
@@ -630,7 +581,10 @@ class RingWindow final : public WindowState {
     partitions_.EraseIf([&](Partition& p) {
       Ring& ring = p.ring;
       if (ring.size() > 0 && ring.At(ring.tail - 1, stride_)[0] >= t - plan_.preceding) return false;
-      for (uint64_t i = ring.head; i < ring.tail; ++i) FreeTexts(ring.At(i, stride_));
+      for (; ring.head < ring.tail; ++ring.head) {
+        Remove(p, ring.At(ring.head, stride_), t);
+        FreeTexts(ring.At(ring.head, stride_));
+      }
       held_ -= PartitionBytes(p.key.size()) + ring.words.size() * 8;
       return true;
     });
@@ -641,6 +595,7 @@ class RingWindow final : public WindowState {
   std::vector<int> results_;
   std::vector<std::unique_ptr<Kernel>> keys_, arguments_, fallbacks_;
   std::vector<Physical> physical_;
+  std::vector<bool> distinct_;
   std::vector<const Vector*> key_values_, values_, fallback_values_;
   PartitionTable partitions_;
   std::string keys_text_;  // of the batch, one after the other; key_ends_ where they end
@@ -648,6 +603,8 @@ class RingWindow final : public WindowState {
   std::vector<uint64_t> hashes_;
   std::vector<Partition*> found_;
   std::size_t stride_ = 0, processed_ = 0, sweep_after_ = 1024, held_ = 0;
+  RowErrors* errors_ = nullptr;  // of the batch
+  std::string list_;
   int64_t lag_ = 0;
   bool trims_ = true;
 };
