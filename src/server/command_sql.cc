@@ -166,10 +166,9 @@ class Run {
 
   // One bufferful. A pipe that has nothing more for now shows its results.
   Status Step(Source& source) {
-    auto more = source.reader->Read([&](std::string_view record) {
-      source.input->Add(record);
-      return true;
-    });
+    auto more =
+        source.reader->Read([&](std::string_view lines) { source.input->AddLines(lines); },
+                            [&](std::string_view record) { source.input->Add(record); });
     if (!more) return Fail(more.error());
     if (!*more) source.ended = true;
     if (source.ended || source.reader->WouldWait()) source.input->Flush();

@@ -62,7 +62,7 @@ Result<int64_t> ParseDurationMs(std::string_view text) {
   return number * ms;
 }
 
-class SqlInput::Impl {
+class SqlInput::Impl : private sql::LineFacts {
  public:
   Result<bool> Init(SqlInputOptions options, Emit emit, OnError on_error) {
     options_ = std::move(options);
@@ -84,21 +84,35 @@ class SqlInput::Impl {
 
   void Add(std::string_view record) {
     if (options_.records) return AddEnvelope(record);
-    sql::RecordFacts facts;
-    facts.rowtime = facts.arrival_ms = next_ms_;
-    next_ms_ += options_.tick_ms;
-    ++count_;
-    if (!options_.has_shards) return mapper_->Map(record, facts);
-    std::string number = std::to_string(count_);
-    facts.shard_id = "shardId-000000000000";
-    facts.sequence_number = number;
-    mapper_->Map(record, facts);
+    mapper_->Map(record, Next());
+  }
+
+  void AddLines(std::string_view text) {
+    if (!options_.records) return mapper_->MapLines(text, *this);
+    while (!text.empty()) {
+      const std::string_view line = text.substr(0, text.find('\n'));
+      if (!line.empty() && line != "\r") AddEnvelope(line);
+      text.remove_prefix(std::min(text.size(), line.size() + 1));
+    }
   }
 
   void Add(std::string_view record, const sql::RecordFacts& facts) { mapper_->Map(record, facts); }
   void Flush() { mapper_->Flush(); }
 
  private:
+  // What is known of the next record of a file.
+  const sql::RecordFacts& Next() override {
+    facts_.rowtime = facts_.arrival_ms = next_ms_;
+    next_ms_ += options_.tick_ms;
+    ++count_;
+    if (options_.has_shards) {
+      number_ = std::to_string(count_);
+      facts_.shard_id = "shardId-000000000000";
+      facts_.sequence_number = number_;
+    }
+    return facts_;
+  }
+
   // The place of the column that holds the time; adds one that the application does not see when
   // no column has that path.
   Result<int> FindTimeColumn(sql::InputSchema& schema) {
@@ -249,6 +263,8 @@ class SqlInput::Impl {
   int64_t next_ms_ = 0;
   int64_t last_ms_ = INT64_MIN;  // of a row
   int64_t count_ = 0;
+  std::string number_;  // the last record's sequence number
+  sql::RecordFacts facts_;
   int time_column_ = -1;
   bool hidden_ = false;
   sql::Type time_type_;
@@ -268,6 +284,7 @@ Result<std::unique_ptr<SqlInput>> SqlInput::Create(SqlInputOptions options, Emit
 }
 
 void SqlInput::Add(std::string_view record) { impl_->Add(record); }
+void SqlInput::AddLines(std::string_view text) { impl_->AddLines(text); }
 void SqlInput::Add(std::string_view record, const sql::RecordFacts& facts) {
   impl_->Add(record, facts);
 }

@@ -36,6 +36,8 @@ class SqlInput {
 
   // One record of the input.
   void Add(std::string_view record);
+  // One record for each line, empty ones excepted. The text ends with a line end.
+  void AddLines(std::string_view text);
   // A record of a stream, with what is known of it.
   void Add(std::string_view record, const sql::RecordFacts& facts);
   // Rows gather until there are 1024.

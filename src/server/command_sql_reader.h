@@ -45,6 +45,24 @@ class RecordReader {
     return !ended_ || begin_ < end_;
   }
 
+  // The same for who finds the ends of lines himself: complete lines go to lines(text) together,
+  // each with its line end; other records to each(record).
+  template <typename Lines, typename Each>
+  base::Result<bool> Read(Lines&& lines, Each&& each) {
+    TRY(Fill());
+    if (decided_ && lines_ && delimiter_ == "\n") {
+      const char* begin = buffer_.get() + begin_;
+      if (const void* last = ::memrchr(begin, '\n', end_ - begin_); last != nullptr) {
+        const auto size = static_cast<std::size_t>(static_cast<const char*>(last) + 1 - begin);
+        begin_ += size;
+        lines(std::string_view(begin, size));
+      }
+    }
+    std::string_view record;
+    while (Next(record)) each(record);
+    return !ended_ || begin_ < end_;
+  }
+
   // Whether the next Read would wait for whoever writes the pipe.
   bool WouldWait() const;
   const std::string& path() const { return path_; }

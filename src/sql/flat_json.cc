@@ -1,5 +1,8 @@
 #include "sql/flat_json.h"
 
+#include <algorithm>
+
+#include "codec/json_cursor.h"
 #include "codec/utf8.h"
 
 namespace millstream::sql {
@@ -11,89 +14,132 @@ FlatJson::FlatJson(const std::vector<std::vector<std::string>>& paths,
   for (std::size_t place = 0; place < paths.size(); ++place) {
     const std::vector<std::string>& path = paths[place];
     Shape& shape = shapes_[ShapeAt(path, path.size() - 1)];
-    shape.members[Add(shape, path.back())].place = static_cast<int>(place);
+    Add(shape, path.back()).place = static_cast<int>(place);
   }
 }
+
+bool FlatJson::CanName(std::string_view name) {
+  return codec::IsValidUtf8(name) && std::none_of(name.begin(), name.end(), [](char c) {
+           return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+         });
+}
+
+bool FlatJson::IsUtf8(std::string_view text) { return codec::IsValidUtf8(text); }
 
 std::size_t FlatJson::ShapeAt(const std::vector<std::string>& path, std::size_t length) {
   std::size_t at = 0;
   for (std::size_t i = 0; i < length; ++i) {
-    std::size_t member = Add(shapes_[at], path[i]);
-    if (shapes_[at].members[member].child == kNone) {
-      shapes_[at].members[member].child = shapes_.size();
-      shapes_.emplace_back();
-    }
-    at = shapes_[at].members[member].child;
+    Member& member = Add(shapes_[at], path[i]);
+    const bool added = member.child == kNone;
+    if (added) member.child = shapes_.size();
+    at = member.child;
+    if (added) shapes_.emplace_back();
   }
   return at;
 }
 
-bool FlatJson::IsPlain(std::string_view record) {
-  const char* at = record.data();
-  std::size_t left = record.size();
-#if defined(__x86_64__)
-  __m128i seen = _mm_setzero_si128();
-  for (; left >= 16; at += 16, left -= 16) {
-    seen = _mm_or_si128(seen, _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
-  }
-  if (_mm_movemask_epi8(seen) != 0) return codec::IsValidUtf8(record);
-#endif
-  unsigned char rest = 0;
-  for (; left > 0; ++at, --left) rest |= static_cast<unsigned char>(*at);
-  return rest < 0x80 || codec::IsValidUtf8(record);
-}
-
-std::size_t FlatJson::Add(Shape& shape, std::string_view name) {
-  auto [known, added] = shape.by_name.emplace(std::string(name), shape.members.size());
-  if (!added) return known->second;
+FlatJson::Member& FlatJson::Add(Shape& shape, std::string_view name) {
+  auto [known, added] = shape.by_name.emplace(std::string(name), nullptr);
+  if (!added) return *known->second;
   Member& member = shape.members.emplace_back();
-  member.name.reserve(32);  // TakeName reads 16 bytes of it
-  member.name += '"';
-  member.name += name;
-  member.name += "\":";
-  return known->second;
+  known->second = &member;
+  std::string all = '"' + std::string(name) + "\":";
+  member.size = static_cast<uint32_t>(all.size());
+  const std::size_t kept = std::min(all.size(), kNameBytes);
+  member.mask = static_cast<uint32_t>((uint64_t{1} << kept) - 1);
+  std::memcpy(member.name, all.data(), kept);
+  if (kept < all.size()) member.rest = std::make_unique<std::string>(all.substr(kept));
+  return member;
 }
 
-std::size_t FlatJson::LookUp(Shape& shape) {
-  if (!Take('"')) return kNone;
-  std::string_view name;
-  if (!TakeText(name) || !Take(':')) return kNone;
-  auto known = shape.by_name.find(std::string(name));
-  if (known != shape.by_name.end()) return known->second;
-  if (shape.members.size() >= kMembersMax) return kNone;
-  return Add(shape, name);
+bool FlatJson::IsNamedSlowly(const Member& member, const char* at) const {
+  if (static_cast<std::size_t>(end_ - at) < member.size) return false;
+  if (member.rest == nullptr) return std::memcmp(at, member.name, member.size) == 0;
+  return std::memcmp(at, member.name, kNameBytes) == 0 &&
+         std::memcmp(at + kNameBytes, member.rest->data(), member.rest->size()) == 0;
 }
 
-// Brackets must be closed by their own kind, as everywhere else.
-bool FlatJson::SkipNested() {
-  constexpr int kDepthMax = 64;
-  char open[kDepthMax];
-  int depth = 0;
-  while (at_ < end_) {
-    char c = *at_++;
-    switch (c) {
-      case '"': {
-        std::string_view text;
-        if (!TakeText(text)) return false;
-        break;
-      }
-      case '{':
-      case '[':
-        if (depth == kDepthMax) return false;
-        open[depth++] = c == '{' ? '}' : ']';
-        break;
-      case '}':
-      case ']':
-        if (open[--depth] != c) return false;
-        if (depth == 0) return true;
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t')
-          return false;
-        break;
+const char* FlatJson::LookUp(Shape& shape, const char* at, Member*& member) {
+  if (at == end_ || *at != '"') return nullptr;
+  const char* begin = at + 1;
+  scanned_.escapes = false;
+  at = EndOfText(begin, end_, scanned_);
+  if (at == nullptr) return nullptr;
+  std::string_view name(begin, static_cast<std::size_t>(at - begin));
+  if (!codec::IsValidUtf8(name)) return nullptr;  // what is kept is not judged again
+  const bool escaped = scanned_.escapes;
+  if (escaped) {
+    unescaped_.clear();
+    if (!codec::UnescapeJson(name, unescaped_)) return nullptr;
+    name = unescaped_;
+  }
+  ++at;
+  while (at != end_ && (*at == ' ' || *at == '\t' || *at == '\r')) ++at;
+  if (at == end_ || *at != ':') return nullptr;
+  ++at;
+  const auto known = shape.by_name.find(std::string(name));
+  if (known != shape.by_name.end()) {
+    member = known->second;
+  } else if (escaped || shape.members.size() >= kMembersMax) {
+    member = &shape.unknown;
+  } else {
+    member = &Add(shape, name);
+  }
+  return at;
+}
+
+const char* FlatJson::LongNumberEnd(const char* at, Number& number) const {
+  const char* stop = codec::internal::JsonNumberEnd(at, end_);
+  if (stop == nullptr) return nullptr;
+  number.text = {at, static_cast<std::size_t>(stop - at)};
+  number.scale = -1;
+  int64_t value = 0;
+  int count = 0, scale = 0;
+  bool fraction = false;
+  for (const char c : number.text) {
+    if (c == '.') {
+      fraction = true;
+    } else if (c >= '0' && c <= '9') {
+      if (++count > 18) return stop;
+      value = value * 10 + (c - '0');
+      scale += fraction ? 1 : 0;
+    } else if (c != '-') {
+      return stop;  // an exponent
     }
   }
-  return false;
+  if (value == 0 && *at == '-') return stop;  // -0.0 is a double of its own
+  number.digits = *at == '-' ? -value : value;
+  number.scale = scale;
+  return stop;
+}
+
+const char* FlatJson::WordEnd(const char* at, Word& word) const {
+  const auto is = [&](std::string_view text) {
+    return static_cast<std::size_t>(end_ - at) >= text.size() &&
+           std::memcmp(at, text.data(), text.size()) == 0;
+  };
+  word = Word::kNull;
+  if (is("null")) return at + 4;
+  word = Word::kTrue;
+  if (is("true")) return at + 4;
+  word = Word::kFalse;
+  return is("false") ? at + 5 : nullptr;
+}
+
+const char* FlatJson::SkipScalar(const char* at) const {
+  if (static_cast<unsigned>(*at - '0') < 10 || *at == '-') {
+#if defined(__x86_64__)
+    // Most are short and whole.
+    if (end_ - at >= 16) {
+      const auto digits = static_cast<unsigned>(__builtin_ctz(~Digits(at) | 0x10000));
+      const bool right = digits == 1 || (digits > 1 && digits < 16 && *at != '0');
+      if (right && (at[digits] == ',' || at[digits] == '}')) return at + digits;
+    }
+#endif
+    return codec::internal::JsonNumberEnd(at, end_);
+  }
+  Word word;
+  return WordEnd(at, word);
 }
 
 }  // namespace millstream::sql

@@ -35,13 +35,21 @@ struct RecordFacts {
   std::string_view sequence_number;
 };
 
+// What is known of the lines of a text, in their order.
+class LineFacts {
+ public:
+  virtual ~LineFacts() = default;
+  virtual const RecordFacts& Next() = 0;
+};
+
 // Turns records into rows of an input (its columns, then its pseudo columns). Rows gather in a
 // buffer that Flush, or 1024 rows, hand to `emit`. A value that does not fit its column makes the
 // row an error: `on_error` gets the reason and the record. One thread.
 class InputMapper {
  public:
   using Emit = std::function<void(const Batch&)>;
-  using OnError = std::function<void(std::string message, int64_t rowtime, std::string_view record)>;
+  using OnError =
+      std::function<void(std::string message, int64_t rowtime, std::string_view record)>;
 
   // kInvalidArgument names the column and what is wrong with its type or path.
   static base::Result<std::unique_ptr<InputMapper>> Create(const InputSchema& schema,
@@ -51,6 +59,9 @@ class InputMapper {
 
   // One record: a JSON document or several, or lines of CSV.
   void Map(std::string_view record, const RecordFacts& facts);
+  // Each line of `text` as a record; empty lines are none. Quickest when the text ends with a line
+  // end: lines are then not searched for theirs beforehand.
+  void MapLines(std::string_view text, LineFacts& lines);
   void Flush();
 
  private:

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string_view>
+
+#include "sql/input_rows.h"
+#include "sql/input_schema.h"
+
+namespace millstream::sql {
+
+// Sets the columns of a row from one line of CSV: quoted values may hold delimiters and doubled
+// quotes, missing values are NULL, what follows the last column is left. Throws a RowError.
+void ReadCsvLine(std::string_view line, std::string_view delimiter, InputRows& rows);
+
+}  // namespace millstream::sql
