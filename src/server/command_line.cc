@@ -158,7 +158,8 @@ void AddSql(CLI::App& app, Invocation& invocation) {
        "Input schema as AWS writes it (default: APPLICATION with .schema.json if it is there; else it "
        "is discovered from the first records)",
        "[NAME=]FILE");
-  list("--columns", options.columns, "The same in SQL: 'ticker VARCHAR(4), price DOUBLE'",
+  list("--columns", options.columns,
+       "The same in SQL: 'ticker VARCHAR(4), price DOUBLE'; without NAME, of the only input",
        "[NAME=]COLUMNS");
   list("--rowtime", options.rowtimes,
        "Take ROWTIME from this member or column: a timestamp text, or a number of seconds or "

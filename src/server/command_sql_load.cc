@@ -69,9 +69,9 @@ class Loader {
     if (auto read = ReadSchemas(); !read) return tl::unexpected(read.error());
     for (const analytics::Input& input : setup_.definition.inputs) {
       if (input.processor) {
-        setup_.notes.push_back(fmt::format(
-            "input {}: {} does not run here; give its records as they come out of it",
-            input.name_prefix, input.processor->lambda_arn));
+        setup_.notes.push_back(
+            fmt::format("input {}: {} does not run here; give its records as they come out of it",
+                        input.name_prefix, input.processor->lambda_arn));
       }
       for (std::string& name : analytics::InAppStreamNames(input)) {
         setup_.streams.push_back({.name = std::move(name), .schema = input.schema});
@@ -161,12 +161,18 @@ class Loader {
         return Usage(fmt::format("--columns '{}': {} (write 'ticker VARCHAR(4), price DOUBLE')",
                                  text, columns.error().message()));
       }
-      SqlStream& stream = Stream(name);
+      SqlStream& stream = Stream(name.empty() ? NameOfOnlyInput() : name);
       stream.schema = {};
       stream.schema.columns = std::move(*columns);
       stream.format_known = false;
     }
     return true;
+  }
+
+  // What the only --input or --follow names; empty when it does not, or when there are more.
+  std::string NameOfOnlyInput() const {
+    if (options_.inputs.size() + options_.follow.size() != 1) return {};
+    return SplitName(options_.inputs.empty() ? options_.follow[0] : options_.inputs[0]).first;
   }
 
   // The stream of that name, made when there is none. Without a name: the first.

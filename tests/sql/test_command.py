@@ -71,6 +71,17 @@ def test_columns_in_sql(sql):
     assert rows(done.stdout) == RESULTS and done.stderr == ""
 
 
+def test_columns_and_rowtime_without_a_name_are_those_of_the_only_input(sql, tmp_path):
+    (tmp_path / "named.sql").write_text('CREATE STREAM d (t VARCHAR(4), p DOUBLE); CREATE PUMP p AS INSERT INTO d SELECT STREAM "ticker", "price" FROM trades;')
+    (tmp_path / "lines.json").write_text(ndjson(RECORDS))
+    common = ("named.sql", "--columns", '"ticker" VARCHAR(4), "price" DOUBLE', "--rowtime", "$.at")
+    done = sql(*common, "--input", f"trades={tmp_path}/lines.json")
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert [row["rowtime"][:10] for row in map(json.loads, done.stdout.splitlines())] == [RECORDS[0]["at"][:10]] * len(RECORDS)
+    both = sql(*common, "--input", f"trades={tmp_path}/lines.json", "--input", f"other={tmp_path}/lines.json")
+    assert "assumed from the first" in both.stderr  # of several inputs, the first stream has the columns
+
+
 def test_the_virtual_clock_advances_a_tick_per_record(sql):
     done = sql("app.sql", "--schema", "schema.json", "--input", "records.json", "--start", "2026-05-01T00:00:50Z", "--tick", "5s")
     assert rows(done.stdout) == [["2026-05-01 00:01:00.000", {"TICKER": "AMZN", "N": 2, "TOTAL": 20}],
@@ -190,7 +201,11 @@ def test_the_same_bytes_twice(sql, tmp_path):
     first = sql(*common, "--input", "many.json").stdout
     assert len(first) > 1_000_000
     assert sql(*common, "--input", "many.json").stdout == first
-    assert sql(*common, "--input", "-", input=(tmp_path / "many.json").read_text()).stdout == first
+    # What a pipe has brought when it pauses is shown: how the streams alternate then depends on the pauses, the rows of each do not.
+    piped = sql(*common, "--input", "-", input=(tmp_path / "many.json").read_text()).stdout
+    for stream in ("DESTINATION_SQL_STREAM", "SCORES"):
+        of_stream = [[line for line in out.splitlines() if f'"stream":"{stream}"' in line] for out in (first, piped)]
+        assert of_stream[0] == of_stream[1] != []
 
 
 # -- what an application looks like ----------------------------------------------------------------------
