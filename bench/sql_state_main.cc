@@ -1,8 +1,8 @@
 // The state side of the SQL engine alone, for bench/sql.py: rows that lie in memory as columns go
 // through an application, what it takes is printed as one JSON object.
 //   sql_state run APP.sql FILE     the clickstream file of sql.py, read before the clock starts
-//   sql_state forest ROWS          RANDOM_CUT_FOREST 100 x 256 over two dimensions, after 20,000 rows
-//   sql_state memory WHAT ROWS     bytes per key or row: tumbling, sliding, join
+//   sql_state forest ROWS          RANDOM_CUT_FOREST 100 x 256 over two dimensions, after 20,000
+//   rows sql_state memory WHAT ROWS     bytes per key or row: tumbling, sliding, join
 #include <fmt/format.h>
 #include <malloc.h>
 #include <time.h>
@@ -55,7 +55,8 @@ std::string ReadFile(const char* path) {
   return text.str();
 }
 
-std::unique_ptr<Application> Create(const std::string& sql, const std::vector<ColumnConfig>& columns,
+std::unique_ptr<Application> Create(const std::string& sql,
+                                    const std::vector<ColumnConfig>& columns,
                                     std::vector<std::string> inputs, base::Clock& clock) {
   ApplicationConfig config;
   for (std::string& input : inputs) {
@@ -65,8 +66,10 @@ std::unique_ptr<Application> Create(const std::string& sql, const std::vector<Co
 }
 
 int Run(const char* app_path, const char* file) {
-  const std::vector<ColumnConfig> columns = {{"ts", "TIMESTAMP"}, {"user_id", "VARCHAR(16)"},
-                                             {"event_type", "VARCHAR(16)"}, {"page", "VARCHAR(64)"},
+  const std::vector<ColumnConfig> columns = {{"ts", "TIMESTAMP"},
+                                             {"user_id", "VARCHAR(16)"},
+                                             {"event_type", "VARCHAR(16)"},
+                                             {"page", "VARCHAR(64)"},
                                              {"amount", "DOUBLE"}};
   base::SystemClock clock;
   auto app = Create(ReadFile(app_path), columns, {"SOURCE"}, clock);
@@ -95,18 +98,21 @@ int Run(const char* app_path, const char* file) {
 
   int64_t rows_out = 0, rows_in = 0;
   double most = 0;
-  Must(app->SetSink("RESULTS", [&](const Batch& rows) {
-    const Vector& last = *rows.columns.back();
-    for (int i = 0; i < rows.rows; ++i) most = std::max(most, last.doubles()[i]);
-    rows_out += rows.rows;
-  }), "sink");
+  Must(app->SetSink("RESULTS",
+                    [&](const Batch& rows) {
+                      const Vector& last = *rows.columns.back();
+                      for (int i = 0; i < rows.rows; ++i) most = std::max(most, last.doubles()[i]);
+                      rows_out += rows.rows;
+                    }),
+       "sink");
   double start = CpuSeconds();
   for (auto& rows : table) {
     Must(app->Push("SOURCE", rows->view()), "push");
     rows_in += rows->rows();
   }
   Must(app->Advance("SOURCE", INT64_MAX), "advance");
-  fmt::print("{{\"cpu\": {}, \"rows\": {}, \"rows_out\": {}, \"max\": {}}}\n", CpuSeconds() - start, rows_in, rows_out, most);
+  fmt::print("{{\"cpu\": {}, \"rows\": {}, \"rows_out\": {}, \"max\": {}}}\n", CpuSeconds() - start,
+             rows_in, rows_out, most);
   return 0;
 }
 
@@ -143,7 +149,8 @@ int Forest(int64_t rows) {
     forest.Update(point);
   }
   double cpu = CpuSeconds() - start;
-  fmt::print("{{\"cpu\": {}, \"rows\": {}, \"mean\": {}}}\n", cpu, rows, sum / static_cast<double>(rows));
+  fmt::print("{{\"cpu\": {}, \"rows\": {}, \"mean\": {}}}\n", cpu, rows,
+             sum / static_cast<double>(rows));
   return 0;
 }
 
@@ -153,17 +160,23 @@ int Memory(const std::string& what, int64_t rows) {
   int64_t span_ms = 3'600'000, keys = rows;
   std::vector<std::string> inputs = {"SOURCE"};
   if (what == "tumbling") {
-    sql = "CREATE STREAM D (k VARCHAR(16), n BIGINT); CREATE PUMP p AS INSERT INTO D SELECT STREAM k, COUNT(*) "
-          "FROM SOURCE GROUP BY k, STEP(SOURCE.ROWTIME BY INTERVAL '1' DAY);";
+    sql =
+        "CREATE STREAM D (k VARCHAR(16), n BIGINT); CREATE PUMP p AS INSERT INTO D SELECT STREAM "
+        "k, COUNT(*) "
+        "FROM SOURCE GROUP BY k, STEP(SOURCE.ROWTIME BY INTERVAL '1' DAY);";
   } else if (what == "sliding") {
     keys = 1000;
     span_ms = 24 * 3'600'000;
-    sql = "CREATE STREAM D (k VARCHAR(16), n DOUBLE); CREATE PUMP p AS INSERT INTO D SELECT STREAM k, SUM(v) OVER w "
-          "FROM SOURCE WINDOW w AS (PARTITION BY k RANGE INTERVAL '24' HOUR PRECEDING);";
+    sql =
+        "CREATE STREAM D (k VARCHAR(16), n DOUBLE); CREATE PUMP p AS INSERT INTO D SELECT STREAM "
+        "k, SUM(v) OVER w "
+        "FROM SOURCE WINDOW w AS (PARTITION BY k RANGE INTERVAL '24' HOUR PRECEDING);";
   } else if (what == "join") {
     inputs.push_back("OTHER");
-    sql = "CREATE STREAM D (k VARCHAR(16), n DOUBLE); CREATE PUMP p AS INSERT INTO D SELECT STREAM a.k, b.v "
-          "FROM SOURCE OVER (RANGE INTERVAL '1' DAY PRECEDING) AS a JOIN OTHER AS b ON a.k = b.k;";
+    sql =
+        "CREATE STREAM D (k VARCHAR(16), n DOUBLE); CREATE PUMP p AS INSERT INTO D SELECT STREAM "
+        "a.k, b.v "
+        "FROM SOURCE OVER (RANGE INTERVAL '1' DAY PRECEDING) AS a JOIN OTHER AS b ON a.k = b.k;";
   } else {
     fmt::print(stderr, "sql_state memory tumbling|sliding|join ROWS\n");
     return 2;
@@ -179,17 +192,19 @@ int Memory(const std::string& what, int64_t rows) {
     const int at = buffer.rows();
     buffer.column(0).strings()[at] = buffer.arena().Copy(fmt::format("key-{:010d}", i % keys));
     buffer.column(1).doubles()[at] = static_cast<double>(i % 1000) / 8;
-    buffer.Commit(t0 + static_cast<int64_t>(static_cast<double>(i) / static_cast<double>(rows) * static_cast<double>(span_ms)));
+    buffer.Commit(t0 + static_cast<int64_t>(static_cast<double>(i) / static_cast<double>(rows) *
+                                            static_cast<double>(span_ms)));
     if (!buffer.full() && i + 1 < rows) continue;
     Must(app->Push("SOURCE", buffer.view()), "push");
-    if (inputs.size() == 2) Must(app->Advance("OTHER", buffer.rowtime()[buffer.rows() - 1]), "advance");
+    if (inputs.size() == 2)
+      Must(app->Advance("OTHER", buffer.rowtime()[buffer.rows() - 1]), "advance");
     buffer.Clear();
   }
   double cpu = CpuSeconds() - start;
   std::size_t counted = 0;
   for (const StateSize& size : app->StateSizes()) counted += size.bytes;
-  fmt::print("{{\"cpu\": {}, \"rows\": {}, \"counted\": {:.1f}, \"resident\": {:.1f}}}\n", cpu, rows,
-             static_cast<double>(counted) / static_cast<double>(rows),
+  fmt::print("{{\"cpu\": {}, \"rows\": {}, \"counted\": {:.1f}, \"resident\": {:.1f}}}\n", cpu,
+             rows, static_cast<double>(counted) / static_cast<double>(rows),
              static_cast<double>(ResidentBytes() - before) / static_cast<double>(rows));
   return 0;
 }
@@ -203,6 +218,8 @@ int main(int argc, char** argv) {
   if (what == "run" && argc == 4) return Run(argv[2], argv[3]);
   if (what == "forest" && argc == 3) return Forest(std::atoll(argv[2]));
   if (what == "memory" && argc == 4) return Memory(argv[2], std::atoll(argv[3]));
-  fmt::print(stderr, "usage: sql_state run APP.sql FILE | forest ROWS | memory tumbling|sliding|join ROWS\n");
+  fmt::print(
+      stderr,
+      "usage: sql_state run APP.sql FILE | forest ROWS | memory tumbling|sliding|join ROWS\n");
   return 2;
 }

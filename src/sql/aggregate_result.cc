@@ -48,7 +48,9 @@ bool AggregateSet::FinishOne(const Slot& slot, const char* state, int row, Vecto
   }
   switch (slot.call.kind) {
     case AKind::kCountRows:
-    case AKind::kCount: to.ints()[row] = number; break;
+    case AKind::kCount:
+      to.ints()[row] = number;
+      break;
     case AKind::kSum:
     case AKind::kAvg: {
       const SumState* s = reinterpret_cast<const SumState*>(at);
@@ -151,8 +153,7 @@ bool AggregateSet::FinishOne(const Slot& slot, const char* state, int row, Vecto
         break;
       }
       double variance = s->m2 / static_cast<double>(n);
-      bool deviation =
-          slot.call.kind == AKind::kStddevPop || slot.call.kind == AKind::kStddevSamp;
+      bool deviation = slot.call.kind == AKind::kStddevPop || slot.call.kind == AKind::kStddevSamp;
       to.doubles()[row] = deviation ? std::sqrt(variance) : variance;
       break;
     }
@@ -172,7 +173,8 @@ bool AggregateSet::Finish(const char* state, int row, RowBuffer& out, int first,
 namespace {
 // Eight bytes of each state, where `present` says that there is a value.
 template <typename State, typename Present>
-void CopyWords(const char* const* states, std::size_t offset, int rows, Vector& to, Present present) {
+void CopyWords(const char* const* states, std::size_t offset, int rows, Vector& to,
+               Present present) {
   for (int i = 0; i < rows; ++i) {
     const State* s = reinterpret_cast<const State*>(states[i] + offset);
     to.ints()[i] = s->i;
@@ -196,15 +198,18 @@ void AggregateSet::FinishRows(const char* const* states, int rows, RowBuffer& ou
         continue;
       case AKind::kSum:
         if (slot.physical != Physical::kDouble) break;
-        CopyWords<SumState>(states, slot.offset, rows, to, [](const SumState& s) { return s.count != 0; });
+        CopyWords<SumState>(states, slot.offset, rows, to,
+                            [](const SumState& s) { return s.count != 0; });
         continue;
       case AKind::kMin:
       case AKind::kMax:
       case AKind::kFirst:
       case AKind::kLast:
-        CopyWords<ValueState>(states, slot.offset, rows, to, [](const ValueState& s) { return s.has == 1; });
+        CopyWords<ValueState>(states, slot.offset, rows, to,
+                              [](const ValueState& s) { return s.has == 1; });
         continue;
-      default: break;
+      default:
+        break;
     }
     std::string error;
     for (int i = 0; i < rows; ++i) {

@@ -18,7 +18,8 @@ uint64_t LoadUpTo7(const char* p, std::size_t n) {
     return a | static_cast<uint64_t>(b) << (8 * (n - 4));
   }
   if (n == 0) return 0;
-  return static_cast<uint8_t>(p[0]) | static_cast<uint64_t>(static_cast<uint8_t>(p[n / 2])) << (8 * (n / 2)) |
+  return static_cast<uint8_t>(p[0]) |
+         static_cast<uint64_t>(static_cast<uint8_t>(p[n / 2])) << (8 * (n / 2)) |
          static_cast<uint64_t>(static_cast<uint8_t>(p[n - 1])) << (8 * (n - 1));
 }
 }  // namespace
@@ -41,7 +42,8 @@ GroupTable::Packed GroupTable::Pack(std::string_view key, uint64_t& hash) {
   } else {
     uint64_t h = n * kHashSeed1;
     std::size_t i = 0;
-    for (; i + 16 <= n; i += 16) h = MixHash(Load8(p + i) ^ kHashSeed1 ^ h, Load8(p + i + 8) ^ kHashSeed2);
+    for (; i + 16 <= n; i += 16)
+      h = MixHash(Load8(p + i) ^ kHashSeed1 ^ h, Load8(p + i + 8) ^ kHashSeed2);
     h = MixHash(Load8(p + n - 16) ^ kHashSeed2 ^ h, Load8(p + n - 8) ^ kHashSeed1);
     hash = h;
     packed.low = h;
@@ -63,7 +65,8 @@ bool GroupTable::Same(const char* row, const Packed& packed, std::string_view ke
 void GroupTable::AddPages() {
   const std::size_t page = kPageGroups * stride_;
   // Small tables grow by pages, large ones by blocks of huge pages.
-  const std::size_t pages = row_bytes_ < LargeMemory::kHuge || page > LargeMemory::kHuge ? 1 : LargeMemory::kHuge / page;
+  const std::size_t pages =
+      row_bytes_ < LargeMemory::kHuge || page > LargeMemory::kHuge ? 1 : LargeMemory::kHuge / page;
   blocks_.emplace_back(pages == 1 ? page : LargeMemory::kHuge);
   row_bytes_ += blocks_.back().size();
   for (std::size_t i = 0; i < pages; ++i) pages_.push_back(blocks_.back().data() + i * page);
@@ -128,7 +131,8 @@ void GroupTable::Find(const std::string_view* keys, const uint8_t* null, int row
   Packed packed[kBlock];
   uint64_t hashes[kBlock];
   CHECK(live_groups() + static_cast<std::size_t>(rows) < UINT32_MAX);
-  while ((live_groups() + static_cast<std::size_t>(rows)) * 2 > slot_count_) Rehash(slot_count_ * 2);
+  while ((live_groups() + static_cast<std::size_t>(rows)) * 2 > slot_count_)
+    Rehash(slot_count_ * 2);
   const std::size_t mask = slot_count_ - 1;
   for (int from = 0; from < rows; from += kBlock) {
     const int n = std::min(kBlock, rows - from);

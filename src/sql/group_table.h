@@ -10,10 +10,11 @@
 
 namespace millstream::sql {
 
-// Groups by key, numbered; each has a state of fixed size that stays where it is. Open addressing over
-// 8-byte slots whose tag holds an epoch, so that emptying the table touches nothing; keys of up to 15
-// bytes lie in the group itself, longer ones in an arena. Find() takes a whole batch so that slots and
-// groups can be prefetched. A group costs 16 bytes for its key, its state, and 16 to 32 bytes of slots.
+// Groups by key, numbered; each has a state of fixed size that stays where it is. Open addressing
+// over 8-byte slots whose tag holds an epoch, so that emptying the table touches nothing; keys of
+// up to 15 bytes lie in the group itself, longer ones in an arena. Find() takes a whole batch so
+// that slots and groups can be prefetched. A group costs 16 bytes for its key, its state, and 16 to
+// 32 bytes of slots.
 class GroupTable {
  public:
   explicit GroupTable(std::size_t state_size);
@@ -22,8 +23,8 @@ class GroupTable {
   std::size_t size() const { return groups_; }
   std::size_t live_groups() const { return groups_ - free_.size(); }
   bool live(std::size_t group) const { return Kind(group) != kFree; }
-  // states[i] becomes the state of keys[i], groups[i] (if asked for) its number; zero bytes for a new
-  // group. null[i]: the NULL key.
+  // states[i] becomes the state of keys[i], groups[i] (if asked for) its number; zero bytes for a
+  // new group. null[i]: the NULL key.
   void Find(const std::string_view* keys, const uint8_t* null, int rows, char** states,
             uint32_t* groups = nullptr);
   char* State(std::size_t group) const { return Row(group) + kKeyBytes; }
@@ -45,7 +46,8 @@ class GroupTable {
     }
   }
   std::size_t held_bytes() const {
-    return slots_memory_.size() + row_bytes_ + long_keys_.used_bytes() + free_.capacity() * sizeof(uint32_t);
+    return slots_memory_.size() + row_bytes_ + long_keys_.used_bytes() +
+           free_.capacity() * sizeof(uint32_t);
   }
 
  private:

@@ -23,7 +23,8 @@ TEST(GroupTableTest, HoldsWhatAMapHolds) {
       const int rows = 1 + static_cast<int>(random() % kBatchRows);
       for (int i = 0; i < rows; ++i) {
         uint64_t key = random() % keys;
-        texts.push_back("x" + std::to_string(key) + std::string(key % 5 == 0 ? 5 + key % 20 : 0, 'y'));
+        texts.push_back("x" + std::to_string(key) +
+                        std::string(key % 5 == 0 ? 5 + key % 20 : 0, 'y'));
         nulls.push_back(key == 0);
         if (key == 0) texts.back().clear();
       }
@@ -81,7 +82,8 @@ TEST(GroupTableTest, LongKeysThatAreGoneGiveTheirMemoryBack) {
   GroupTable table(8);
   for (int round = 0; round < 200; ++round) {
     std::vector<std::string> texts;
-    for (int i = 0; i < 1000; ++i) texts.push_back(std::string(100, 'k') + std::to_string(round * 1000 + i));
+    for (int i = 0; i < 1000; ++i)
+      texts.push_back(std::string(100, 'k') + std::to_string(round * 1000 + i));
     std::vector<std::string_view> views(texts.begin(), texts.end());
     std::vector<char*> states(texts.size());
     table.Find(views.data(), nullptr, 1000, states.data());

@@ -23,10 +23,12 @@ class LargeMemory {
       return;
     }
     size_ = (size + kHuge - 1) / kHuge * kHuge;
-    void* mapped = mmap(nullptr, size_ + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* mapped =
+        mmap(nullptr, size_ + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) throw std::bad_alloc();
     char* from = static_cast<char*>(mapped);
-    data_ = reinterpret_cast<char*>((reinterpret_cast<std::uintptr_t>(from) + kHuge - 1) / kHuge * kHuge);
+    data_ = reinterpret_cast<char*>((reinterpret_cast<std::uintptr_t>(from) + kHuge - 1) / kHuge *
+                                    kHuge);
     if (data_ > from) munmap(from, static_cast<std::size_t>(data_ - from));
     std::size_t behind = static_cast<std::size_t>(from + kHuge - data_);
     if (behind > 0) munmap(data_ + size_, behind);

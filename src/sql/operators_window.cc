@@ -30,13 +30,15 @@ class WindowOperator final : public Operator {
         leads += calls.calls.size();
         if (leads > 60) throw SqlError(plan.at, "at most 60 times LEAD in one SELECT");
         if (lead_ == nullptr) {
-          lead_ = std::make_unique<LeadWindows>(PhysicalColumns(plan.columns), static_cast<int>(input));
+          lead_ =
+              std::make_unique<LeadWindows>(PhysicalColumns(plan.columns), static_cast<int>(input));
         }
         lead_->Add(plan.windows[w], std::move(calls));
         continue;
       }
-      states_.push_back(SuitsRangeWindow(plan.windows[w], calls) ? MakeRangeWindow(plan.windows[w], calls)
-                                                                 : MakeRingWindow(plan.windows[w], calls));
+      states_.push_back(SuitsRangeWindow(plan.windows[w], calls)
+                            ? MakeRangeWindow(plan.windows[w], calls)
+                            : MakeRingWindow(plan.windows[w], calls));
     }
   }
   void Push(int, const Batch& batch) override {

@@ -15,10 +15,12 @@ class Feed {
     ApplicationConfig config;
     config.state_bytes_max = state_bytes_max;
     for (const char* input : {"S", "O"}) {
-      config.inputs.push_back({input, {{"K", "VARCHAR(20)"}, {"V", "DOUBLE"}, {"N", "INTEGER"}}, false});
+      config.inputs.push_back(
+          {input, {{"K", "VARCHAR(20)"}, {"V", "DOUBLE"}, {"N", "INTEGER"}}, false});
     }
-    auto app = Application::Create("CREATE STREAM D (k VARCHAR(20), r DOUBLE); CREATE PUMP P AS INSERT INTO D " + body,
-                                   config, clock_);
+    auto app = Application::Create(
+        "CREATE STREAM D (k VARCHAR(20), r DOUBLE); CREATE PUMP P AS INSERT INTO D " + body, config,
+        clock_);
     if (!app) {
       ADD_FAILURE() << body << ": " << app.error().message();
       return;
@@ -81,7 +83,9 @@ TEST(StateSizeTest, WindowsUseTheMemoryOfThoseBefore) {
 }
 
 TEST(StateSizeTest, RowOfASlidingWindowCosts17Bytes) {
-  const std::string code = "SELECT STREAM k, SUM(v) OVER w FROM S WINDOW w AS (PARTITION BY k RANGE INTERVAL '24' HOUR PRECEDING)";
+  const std::string code =
+      "SELECT STREAM k, SUM(v) OVER w FROM S WINDOW w AS (PARTITION BY k RANGE INTERVAL '24' HOUR "
+      "PRECEDING)";
   Feed feed(code);
   ASSERT_TRUE(feed.Push(500'000, 100, 100));
   EXPECT_LT(feed.BytesPer(500'000), 18);
@@ -93,14 +97,17 @@ TEST(StateSizeTest, RowOfASlidingWindowCosts17Bytes) {
 
 TEST(StateSizeTest, PartitionsWithoutRowsAreForgotten) {
   for (const char* call : {"SUM(v)", "MIN(v)", "FIRST_VALUE(v)"}) {
-    Feed feed("SELECT STREAM k, " + std::string(call) + " OVER (PARTITION BY k RANGE INTERVAL '1' SECOND PRECEDING) FROM S");
+    Feed feed("SELECT STREAM k, " + std::string(call) +
+              " OVER (PARTITION BY k RANGE INTERVAL '1' SECOND PRECEDING) FROM S");
     ASSERT_TRUE(feed.Push(300'000, 300'000, 10));
     EXPECT_LT(feed.BytesPer(1), 2 << 20) << call;
   }
 }
 
 TEST(StateSizeTest, RowOfAJoinStaysBelow128Bytes) {
-  Feed feed("SELECT STREAM a.k, b.v FROM S OVER (RANGE INTERVAL '1' DAY PRECEDING) AS a JOIN O AS b ON a.k = b.k");
+  Feed feed(
+      "SELECT STREAM a.k, b.v FROM S OVER (RANGE INTERVAL '1' DAY PRECEDING) AS a JOIN O AS b ON "
+      "a.k = b.k");
   ASSERT_TRUE(feed.Push(300'000, 300'000));
   EXPECT_LT(feed.BytesPer(300'000), 128);
 }
@@ -120,9 +127,12 @@ TEST_P(StateBoundTest, IsMetWithTheReason) {
   base::Status status = feed.Push(400'000, 400'000, 1);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code(), base::Code::kResourceExhausted);
-  EXPECT_NE(status.error().message().find("pump P: its " + std::string(GetParam().operation) + " holds "), std::string::npos)
+  EXPECT_NE(
+      status.error().message().find("pump P: its " + std::string(GetParam().operation) + " holds "),
+      std::string::npos)
       << status.error().message();
-  EXPECT_NE(status.error().message().find("the limit is 4194304 (state_bytes_max)"), std::string::npos);
+  EXPECT_NE(status.error().message().find("the limit is 4194304 (state_bytes_max)"),
+            std::string::npos);
   EXPECT_LT(feed.BytesPer(1), 3 * kBound);  // one step of growth beyond it at most
   EXPECT_FALSE(feed.Push(1, 1));            // and it stays stopped
 }
@@ -130,17 +140,24 @@ TEST_P(StateBoundTest, IsMetWithTheReason) {
 INSTANTIATE_TEST_SUITE_P(
     All, StateBoundTest,
     testing::Values(
-        Bounded{"Tumbling", "aggregate",
-                "SELECT STREAM k, COUNT(*) FROM S GROUP BY k, STEP(S.ROWTIME BY INTERVAL '1' HOUR)"},
-        Bounded{"TumblingTexts", "aggregate",
-                "SELECT STREAM MAX(k), 1.0 FROM S GROUP BY n, STEP(S.ROWTIME BY INTERVAL '1' HOUR)"},
+        Bounded{
+            "Tumbling", "aggregate",
+            "SELECT STREAM k, COUNT(*) FROM S GROUP BY k, STEP(S.ROWTIME BY INTERVAL '1' HOUR)"},
+        Bounded{
+            "TumblingTexts", "aggregate",
+            "SELECT STREAM MAX(k), 1.0 FROM S GROUP BY n, STEP(S.ROWTIME BY INTERVAL '1' HOUR)"},
         Bounded{"TumblingDistinct", "aggregate",
-                "SELECT STREAM 'a', COUNT(DISTINCT k) FROM S GROUP BY STEP(S.ROWTIME BY INTERVAL '1' HOUR)"},
+                "SELECT STREAM 'a', COUNT(DISTINCT k) FROM S GROUP BY STEP(S.ROWTIME BY INTERVAL "
+                "'1' HOUR)"},
         Bounded{"Stagger", "stagger",
-                "SELECT STREAM k, COUNT(*) FROM S WINDOWED BY STAGGER (PARTITION BY k RANGE INTERVAL '1' HOUR)"},
-        Bounded{"Distinct", "distinct", "SELECT STREAM k, 1.0 FROM (SELECT STREAM DISTINCT k, FLOOR(S.ROWTIME TO HOUR) AS h FROM S)"},
+                "SELECT STREAM k, COUNT(*) FROM S WINDOWED BY STAGGER (PARTITION BY k RANGE "
+                "INTERVAL '1' HOUR)"},
+        Bounded{"Distinct", "distinct",
+                "SELECT STREAM k, 1.0 FROM (SELECT STREAM DISTINCT k, FLOOR(S.ROWTIME TO HOUR) AS "
+                "h FROM S)"},
         Bounded{"SlidingRange", "sliding window",
-                "SELECT STREAM k, SUM(v) OVER (PARTITION BY k RANGE INTERVAL '1' HOUR PRECEDING) FROM S"},
+                "SELECT STREAM k, SUM(v) OVER (PARTITION BY k RANGE INTERVAL '1' HOUR PRECEDING) "
+                "FROM S"},
         Bounded{"SlidingRangeFew", "sliding window",
                 "SELECT STREAM k, SUM(v) OVER (RANGE INTERVAL '1' HOUR PRECEDING) FROM S"},
         Bounded{"SlidingMinimum", "sliding window",
@@ -151,26 +168,35 @@ INSTANTIATE_TEST_SUITE_P(
                 "SELECT STREAM k, SUM(v) OVER (PARTITION BY k ROWS 10 PRECEDING) FROM S"},
         Bounded{"SlidingUnbounded", "sliding window",
                 "SELECT STREAM k, SUM(v) OVER (PARTITION BY k ROWS UNBOUNDED PRECEDING) FROM S"},
-        Bounded{"SlidingDistinct", "sliding window",
-                "SELECT STREAM k, COUNT(DISTINCT k) OVER (RANGE INTERVAL '1' HOUR PRECEDING) FROM S"},
+        Bounded{
+            "SlidingDistinct", "sliding window",
+            "SELECT STREAM k, COUNT(DISTINCT k) OVER (RANGE INTERVAL '1' HOUR PRECEDING) FROM S"},
         Bounded{"SlidingPercentile", "sliding window",
-                "SELECT STREAM k, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY v) OVER (RANGE INTERVAL '1' HOUR PRECEDING) FROM S"},
+                "SELECT STREAM k, PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY v) OVER (RANGE "
+                "INTERVAL '1' HOUR PRECEDING) FROM S"},
         Bounded{"Lead", "sliding window",
-                "SELECT STREAM k, LEAD(v) OVER (PARTITION BY k RANGE INTERVAL '1' HOUR FOLLOWING) FROM S"},
+                "SELECT STREAM k, LEAD(v) OVER (PARTITION BY k RANGE INTERVAL '1' HOUR FOLLOWING) "
+                "FROM S"},
         Bounded{"Hop", "window aggregate",
-                "SELECT STREAM k, COUNT(*) FROM TABLE(HOP(TABLE S, DESCRIPTOR(ROWTIME), INTERVAL '1' MINUTE, INTERVAL '1' HOUR)) "
+                "SELECT STREAM k, COUNT(*) FROM TABLE(HOP(TABLE S, DESCRIPTOR(ROWTIME), INTERVAL "
+                "'1' MINUTE, INTERVAL '1' HOUR)) "
                 "GROUP BY window_start, window_end, k"},
         Bounded{"Cumulate", "window aggregate",
-                "SELECT STREAM k, COUNT(*) FROM TABLE(CUMULATE(TABLE S, DESCRIPTOR(ROWTIME), INTERVAL '1' HOUR, INTERVAL '1' DAY)) "
+                "SELECT STREAM k, COUNT(*) FROM TABLE(CUMULATE(TABLE S, DESCRIPTOR(ROWTIME), "
+                "INTERVAL '1' HOUR, INTERVAL '1' DAY)) "
                 "GROUP BY window_start, window_end, k"},
         Bounded{"Session", "window aggregate",
-                "SELECT STREAM k, COUNT(*) FROM TABLE(SESSION(TABLE S PARTITION BY k, DESCRIPTOR(ROWTIME), INTERVAL '1' HOUR)) "
+                "SELECT STREAM k, COUNT(*) FROM TABLE(SESSION(TABLE S PARTITION BY k, "
+                "DESCRIPTOR(ROWTIME), INTERVAL '1' HOUR)) "
                 "GROUP BY window_start, window_end, k"},
         Bounded{"JoinRange", "join",
-                "SELECT STREAM a.k, b.v FROM S OVER (RANGE INTERVAL '1' DAY PRECEDING) AS a JOIN O AS b ON a.k = b.k"},
+                "SELECT STREAM a.k, b.v FROM S OVER (RANGE INTERVAL '1' DAY PRECEDING) AS a JOIN O "
+                "AS b ON a.k = b.k"},
         Bounded{"JoinRows", "join",
-                "SELECT STREAM a.k, b.v FROM S OVER (ROWS 1000000 PRECEDING) AS a JOIN O AS b ON a.k = b.k"},
-        Bounded{"Sort", "sort", "SELECT STREAM k, v FROM S ORDER BY STEP(S.ROWTIME BY INTERVAL '1' HOUR), v"}),
+                "SELECT STREAM a.k, b.v FROM S OVER (ROWS 1000000 PRECEDING) AS a JOIN O AS b ON "
+                "a.k = b.k"},
+        Bounded{"Sort", "sort",
+                "SELECT STREAM k, v FROM S ORDER BY STEP(S.ROWTIME BY INTERVAL '1' HOUR), v"}),
     NameOf);
 
 }  // namespace

@@ -3,7 +3,12 @@
 namespace millstream::sql {
 
 LeadWindows::LeadWindows(const std::vector<Physical>& columns, int inputs)
-    : inputs_(inputs), visible_(static_cast<int>(columns.size())), columns_(columns), log_({}), waits_({Physical::kInt}), out_(columns) {}
+    : inputs_(inputs),
+      visible_(static_cast<int>(columns.size())),
+      columns_(columns),
+      log_({}),
+      waits_({Physical::kInt}),
+      out_(columns) {}
 
 void LeadWindows::Add(const WindowPlan& plan, WindowCalls calls) {
   auto window = std::make_unique<Window>();
@@ -12,7 +17,8 @@ void LeadWindows::Add(const WindowPlan& plan, WindowCalls calls) {
   for (const ExprPtr& key : plan.partition_by) window->keys.push_back(Compile(key));
   for (std::size_t c = 0; c < calls.calls.size(); ++c) {
     const AggregateCall& call = *calls.calls[c];
-    window->calls.push_back({&call, inputs_ + calls.results[c], static_cast<int>(columns_.size()), Compile(call.argument),
+    window->calls.push_back({&call, inputs_ + calls.results[c], static_cast<int>(columns_.size()),
+                             Compile(call.argument),
                              call.fallback ? Compile(call.fallback) : nullptr});
     columns_.push_back(PhysicalOf(call.argument->type.kind));
   }
@@ -32,7 +38,9 @@ void LeadWindows::Push(EvalContext& context, RowBuffer& results) {
       Call& call = window->calls[c];
       arguments.push_back(&call.value->Evaluate(context));
       // Until its row has come, the result is what stands there if it never does.
-      const Vector* fallback = call.call->offset == 0 ? arguments.back() : call.fallback ? &call.fallback->Evaluate(context) : nullptr;
+      const Vector* fallback = call.call->offset == 0 ? arguments.back()
+                               : call.fallback        ? &call.fallback->Evaluate(context)
+                                                      : nullptr;
       Vector& result = results.column(call.result - inputs_);
       for (int i = 0; i < batch.rows; ++i) {
         if (fallback == nullptr) {
@@ -62,7 +70,8 @@ void LeadWindows::Push(EvalContext& context, RowBuffer& results) {
       auto [it, fresh] = window->partitions.try_emplace(key);
       if (fresh) {
         it->second.queues.resize(window->calls.size());
-        key_bytes_ += key.size() + kEntryBytes + sizeof(Partition) + window->calls.size() * sizeof(Queue);
+        key_bytes_ +=
+            key.size() + kEntryBytes + sizeof(Partition) + window->calls.size() * sizeof(Queue);
       }
       Arrive(*window, it->second, first + static_cast<uint64_t>(i));
     }
@@ -78,7 +87,9 @@ void LeadWindows::Arrive(Window& window, Partition& partition, uint64_t row) {
     if (call.call->offset == 0) continue;
     Queue& queue = partition.queues[c];
     const std::size_t before = queue.waiting.size() - queue.head;
-    auto front = [&]() -> const Waiting* { return queue.head == queue.waiting.size() ? nullptr : &queue.waiting[queue.head]; };
+    auto front = [&]() -> const Waiting* {
+      return queue.head == queue.waiting.size() ? nullptr : &queue.waiting[queue.head];
+    };
     while (const Waiting* w = front()) {
       if (w->row >= log_.first() && log_.rowtime(w->row) + window.plan->following >= time) break;
       ++queue.head;  // it has waited long enough
@@ -88,13 +99,16 @@ void LeadWindows::Arrive(Window& window, Partition& partition, uint64_t row) {
       ++queue.count;
       while (const Waiting* w = front()) {
         if (w->until > queue.count) break;
-        log_.column(w->row, call.result).CopyRow(RowLog::RowOf(w->row), argument, RowLog::RowOf(row));
-        log_.column(w->row, wait_column).ints()[RowLog::RowOf(w->row)] &= ~(int64_t{1} << (window.first_bit + static_cast<int>(c)));
+        log_.column(w->row, call.result)
+            .CopyRow(RowLog::RowOf(w->row), argument, RowLog::RowOf(row));
+        log_.column(w->row, wait_column).ints()[RowLog::RowOf(w->row)] &=
+            ~(int64_t{1} << (window.first_bit + static_cast<int>(c)));
         ++queue.head;
       }
     }
     if (queue.head > 16 && queue.head * 2 > queue.waiting.size()) {
-      queue.waiting.erase(queue.waiting.begin(), queue.waiting.begin() + static_cast<std::ptrdiff_t>(queue.head));
+      queue.waiting.erase(queue.waiting.begin(),
+                          queue.waiting.begin() + static_cast<std::ptrdiff_t>(queue.head));
       queue.head = 0;
     }
     queue.waiting.push_back({row, queue.count + call.call->offset});
@@ -104,7 +118,8 @@ void LeadWindows::Arrive(Window& window, Partition& partition, uint64_t row) {
 }
 
 bool LeadWindows::Waits(uint64_t row, int64_t bound) const {
-  const int64_t waits = log_.column(row, static_cast<int>(columns_.size())).ints()[RowLog::RowOf(row)];
+  const int64_t waits =
+      log_.column(row, static_cast<int>(columns_.size())).ints()[RowLog::RowOf(row)];
   if (waits == 0) return false;
   for (const auto& window : windows_) {
     const int64_t mask = ((int64_t{1} << window->calls.size()) - 1) << window->first_bit;
@@ -118,7 +133,8 @@ void LeadWindows::Drain(int64_t bound, const std::function<void(const Batch&)>& 
   while (!log_.empty()) {
     int rows = 0;
     out_.Clear();
-    for (uint64_t row = log_.first(); row < log_.end() && rows < kBatchRows && !Waits(row, bound); ++row) {
+    for (uint64_t row = log_.first(); row < log_.end() && rows < kBatchRows && !Waits(row, bound);
+         ++row) {
       out_.rowtime()[rows] = log_.rowtime(row);
       numbers[rows++] = row;
     }
@@ -139,7 +155,8 @@ void LeadWindows::Sweep(Window& window) {
       ++it;
       continue;
     }
-    key_bytes_ -= it->first.size() + kEntryBytes + sizeof(Partition) + window.calls.size() * sizeof(Queue);
+    key_bytes_ -=
+        it->first.size() + kEntryBytes + sizeof(Partition) + window.calls.size() * sizeof(Queue);
     for (const Queue& queue : it->second.queues) entries_ -= queue.waiting.size() - queue.head;
     it = window.partitions.erase(it);
   }
@@ -197,13 +214,15 @@ bool LeadWindows::Restore(std::string_view& in) {
       if (!RestoreText(in, key)) return false;
       Partition& partition = window->partitions[std::string(key)];
       partition.queues.resize(window->calls.size());
-      key_bytes_ += key.size() + kEntryBytes + sizeof(Partition) + window->calls.size() * sizeof(Queue);
+      key_bytes_ +=
+          key.size() + kEntryBytes + sizeof(Partition) + window->calls.size() * sizeof(Queue);
       for (Queue& queue : partition.queues) {
         int64_t waiting = 0;
         if (!RestoreInt(in, queue.count) || !RestoreInt(in, waiting)) return false;
         for (int64_t w = 0; w < waiting; ++w) {
           int64_t row = 0, until = 0;
-          if (!RestoreInt(in, row) || !RestoreInt(in, until) || row < 0 || row >= rows) return false;
+          if (!RestoreInt(in, row) || !RestoreInt(in, until) || row < 0 || row >= rows)
+            return false;
           queue.waiting.push_back({static_cast<uint64_t>(row), until});
           partition.last = std::max(partition.last, static_cast<uint64_t>(row));
           ++entries_;

@@ -24,7 +24,9 @@ class LeadWindows {
   // Hands out the rows that wait no longer once no row before `bound` can come.
   void Drain(int64_t bound, const std::function<void(const Batch&)>& emit);
   // What holds for the rows that will be handed out when `bound` holds for those that come.
-  int64_t OutBound(int64_t bound) const { return log_.empty() ? bound : std::min(bound, log_.rowtime(log_.first())); }
+  int64_t OutBound(int64_t bound) const {
+    return log_.empty() ? bound : std::min(bound, log_.rowtime(log_.first()));
+  }
 
   std::size_t held_bytes() const;
   void Save(std::string& out) const;

@@ -9,9 +9,9 @@
 
 namespace millstream::sql {
 
-// The rows that a window over time holds, of all its partitions, oldest first: per row its time, its
-// partition's number and the values that its leaving takes away, as columns of pages. A row of one
-// number costs 17 bytes.
+// The rows that a window over time holds, of all its partitions, oldest first: per row its time,
+// its partition's number and the values that its leaving takes away, as columns of pages. A row of
+// one number costs 17 bytes.
 class WindowLog {
  public:
   // Columns that keep eight bytes a row, and those that only keep whether there is a value.
@@ -32,15 +32,20 @@ class WindowLog {
     int64_t time(uint32_t row) const { return base + times[row]; }
   };
 
-  // Room for rows from `time` on in the last page, at least one; `rows` becomes how many. The caller
-  // fills them in and adds to Page::rows.
-  Page& Room(int64_t time, int64_t last_time, uint32_t& rows) {
+  // Room for the first of `rows` rows of these ascending times, in the last page; `rows` becomes
+  // how many of them, at least one. Their times are set; the caller fills in the rest, from row
+  // Page::rows on, and adds to it.
+  Page& Room(const int64_t* times, uint32_t& rows) {
+    constexpr int64_t kSpan = 0xFFFFFFFF;
     if (pages_.empty() || pages_.back().rows == pages_.back().capacity ||
-        last_time - pages_.back().base > INT64_C(0xFFFFFFFF)) {
-      AddPage(time);
+        times[0] - pages_.back().base > kSpan) {
+      AddPage(times[0]);
     }
     Page& page = pages_.back();
     rows = std::min(rows, page.capacity - page.rows);
+    while (times[rows - 1] - page.base > kSpan) --rows;
+    for (uint32_t i = 0; i < rows; ++i)
+      page.times[page.rows + i] = static_cast<uint32_t>(times[i] - page.base);
     return page;
   }
   bool empty() const { return pages_.empty(); }

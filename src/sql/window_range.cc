@@ -5,6 +5,7 @@
 
 #include "sql/group_keys.h"
 #include "sql/group_table.h"
+#include "sql/window_best.h"
 #include "sql/window_log.h"
 #include "sql/window_state.h"
 #include "sql/window_sum.h"
@@ -20,54 +21,12 @@ struct Header {
   uint32_t rows;      // of the partition in the log
   uint32_t extremes;  // values among them that are in extremes_
 };
-struct IntSum {
-  int64_t count;
-  int64_t low, high;  // of 128 bits
-
-  void Add(int64_t x) {
-    const unsigned __int128 sum = Value() + static_cast<unsigned __int128>(static_cast<__int128>(x));
-    low = static_cast<int64_t>(sum);
-    high = static_cast<int64_t>(sum >> 64);
-  }
-  void Subtract(int64_t x) {
-    const unsigned __int128 sum = Value() - static_cast<unsigned __int128>(static_cast<__int128>(x));
-    low = static_cast<int64_t>(sum);
-    high = static_cast<int64_t>(sum >> 64);
-  }
-  unsigned __int128 Value() const {
-    return static_cast<unsigned __int128>(static_cast<uint64_t>(high)) << 64 | static_cast<uint64_t>(low);
-  }
-};
 struct RealSum {
   int64_t count;
   DoubleSum sum;
 };
-// The values that are or will be the least (or greatest) of their window, with their times: each is
-// better than all behind it, so the best is in front.
-struct Best {
-  struct Entry {
-    int64_t time, value;
-  };
-  std::vector<Entry> ring;
-  uint64_t head = 0, tail = 0;
-
-  Entry& At(uint64_t position) { return ring[position & (ring.size() - 1)]; }
-  const Entry& At(uint64_t position) const { return ring[position & (ring.size() - 1)]; }
-  // Returns by how many entries the ring has grown.
-  std::size_t Push(Entry entry) {
-    std::size_t more = 0;
-    if (tail - head == ring.size()) {
-      std::vector<Entry> bigger(std::max<std::size_t>(4, ring.size() * 2));
-      for (uint64_t p = head; p < tail; ++p) bigger[p & (bigger.size() - 1)] = At(p);
-      more = bigger.size() - ring.size();
-      ring = std::move(bigger);
-    }
-    At(tail++) = entry;
-    return more;
-  }
-};
 struct BestState {
-  Best* queue;  // windows with a start
+  Best* queue;    // windows with a start
   int64_t value;  // unbounded: the best so far, if `has`
   int64_t has;
 };
@@ -85,7 +44,10 @@ double Real(int64_t bits) {
 class RangeWindow final : public WindowState {
  public:
   RangeWindow(const WindowPlan& plan, WindowCalls calls)
-      : plan_(plan), keys_(plan.partition_by, {}), table_(Prepare(calls)), log_(words_, columns_.size()) {
+      : plan_(plan),
+        keys_(plan.partition_by, {}),
+        table_(Prepare(calls)),
+        log_(words_, columns_.size()) {
     states_.resize(kBatchRows);
     groups_.resize(kBatchRows);
     leaving_.resize(kBatchRows);
@@ -117,7 +79,8 @@ class RangeWindow final : public WindowState {
   }
 
   std::size_t held_bytes() const override {
-    return table_.held_bytes() + log_.held_bytes() + queue_bytes_ + extremes_.size() * kExtremeBytes;
+    return table_.held_bytes() + log_.held_bytes() + queue_bytes_ +
+           extremes_.size() * kExtremeBytes;
   }
 
   void Save(std::string& out) const override {
@@ -143,7 +106,8 @@ class RangeWindow final : public WindowState {
         SaveInt(numbers[page.groups[r]], out);
         for (std::size_t c = 0; c < columns_.size(); ++c) {
           out.push_back(static_cast<char>(page.valid(c)[r]));
-          if (columns_[c].word >= 0) SaveInt(page.words(static_cast<std::size_t>(columns_[c].word))[r], out);
+          if (columns_[c].word >= 0)
+            SaveInt(page.words(static_cast<std::size_t>(columns_[c].word))[r], out);
         }
       }
       from = 0;
@@ -167,18 +131,20 @@ class RangeWindow final : public WindowState {
     if (!RestoreInt(in, rows)) return false;
     for (int64_t r = 0; r < rows; ++r) {
       int64_t time = 0, group = 0;
-      if (!RestoreInt(in, time) || !RestoreInt(in, group) || time < last || group < 0 || group >= n) return false;
+      if (!RestoreInt(in, time) || !RestoreInt(in, group) || time < last || group < 0 || group >= n)
+        return false;
       last = time;
       uint32_t room = 1;
-      WindowLog::Page& page = log_.Room(time, time, room);
+      WindowLog::Page& page = log_.Room(&time, room);
       const uint32_t at = page.rows++;
-      page.times[at] = static_cast<uint32_t>(time - page.base);
       page.groups[at] = static_cast<uint32_t>(group);
       for (std::size_t c = 0; c < columns_.size(); ++c) {
         if (in.empty()) return false;
         page.valid(c)[at] = in[0] != 0 ? 1 : 0;
         in.remove_prefix(1);
-        if (columns_[c].word >= 0 && !RestoreInt(in, page.words(static_cast<std::size_t>(columns_[c].word))[at])) return false;
+        if (columns_[c].word >= 0 &&
+            !RestoreInt(in, page.words(static_cast<std::size_t>(columns_[c].word))[at]))
+          return false;
       }
       Header& header = As<Header>(table_.State(static_cast<std::size_t>(group)));
       if (header.rows++ == 0) ++used_;
@@ -207,7 +173,9 @@ class RangeWindow final : public WindowState {
   static constexpr std::size_t kExtremeBytes = sizeof(ExtremeSum) + kEntryBytes;
 
   static bool IsBest(AKind kind) { return kind == AKind::kMin || kind == AKind::kMax; }
-  static bool IsVariance(AKind kind) { return kind >= AKind::kStddevPop && kind <= AKind::kVarSamp; }
+  static bool IsVariance(AKind kind) {
+    return kind >= AKind::kStddevPop && kind <= AKind::kVarSamp;
+  }
 
   // Lays out arguments, log columns and states; returns the size of a partition's state.
   std::size_t Prepare(const WindowCalls& calls) {
@@ -228,10 +196,10 @@ class RangeWindow final : public WindowState {
       }
       has_best_ |= IsBest(call.kind);
       calls_.push_back({&call, calls.results[c], argument, physical, size});
-      size += IsBest(call.kind)                                        ? sizeof(BestState)
-              : IsVariance(call.kind)                                  ? sizeof(Moments)
-              : call.kind == AKind::kSum || call.kind == AKind::kAvg ||
-                      call.kind == AKind::kAny || call.kind == AKind::kEvery
+      size += IsBest(call.kind)       ? sizeof(BestState)
+              : IsVariance(call.kind) ? sizeof(Moments)
+              : call.kind == AKind::kSum || call.kind == AKind::kAvg || call.kind == AKind::kAny ||
+                      call.kind == AKind::kEvery
                   ? (physical == Physical::kDouble ? sizeof(RealSum) : sizeof(IntSum))
                   : sizeof(int64_t);
     }
@@ -253,17 +221,15 @@ class RangeWindow final : public WindowState {
     uint32_t rows = 0;
     for (uint32_t from = 0; from < total; from += rows) {
       rows = total - from;
-      WindowLog::Page& page = log_.Room(batch.rowtime[from], batch.rowtime[total - 1], rows);
+      WindowLog::Page& page = log_.Room(batch.rowtime + from, rows);
       const uint32_t at = page.rows;
-      for (uint32_t i = 0; i < rows; ++i) {
-        page.times[at + i] = static_cast<uint32_t>(batch.rowtime[from + i] - page.base);
-      }
       std::memcpy(page.groups + at, groups_.data() + from, rows * sizeof(uint32_t));
       for (std::size_t c = 0; c < columns_.size(); ++c) {
         const Vector& v = *arguments_[columns_[c].argument].values;
         std::memcpy(page.valid(c) + at, v.valid() + from, rows);
         if (columns_[c].word >= 0) {
-          std::memcpy(page.words(static_cast<std::size_t>(columns_[c].word)) + at, v.ints() + from, rows * 8);
+          std::memcpy(page.words(static_cast<std::size_t>(columns_[c].word)) + at, v.ints() + from,
+                      rows * 8);
         }
       }
       page.rows += rows;
@@ -307,10 +273,13 @@ class RangeWindow final : public WindowState {
   // For every row: `remove` for what leaves, `add` for the row, `result` for its result.
   template <typename State, typename Remove, typename Add, typename Result>
   void Each(const Call& call, const Batch& batch, Remove remove, Add add, Result result) {
-    const Vector* values = call.argument < 0 ? nullptr : arguments_[static_cast<std::size_t>(call.argument)].values;
+    const Vector* values =
+        call.argument < 0 ? nullptr : arguments_[static_cast<std::size_t>(call.argument)].values;
     const uint8_t* valid = values == nullptr || !values->has_nulls() ? nullptr : values->valid();
-    const int64_t* words = values == nullptr || call.physical == Physical::kString ? nullptr : values->ints();
-    const int column = call.argument < 0 ? -1 : arguments_[static_cast<std::size_t>(call.argument)].column;
+    const int64_t* words =
+        values == nullptr || call.physical == Physical::kString ? nullptr : values->ints();
+    const int column =
+        call.argument < 0 ? -1 : arguments_[static_cast<std::size_t>(call.argument)].column;
     std::size_t page = 0;
     uint32_t at = log_.head();
     const uint32_t* groups = nullptr;
@@ -337,7 +306,8 @@ class RangeWindow final : public WindowState {
         }
         if (old_valid != nullptr && old_valid[at] == 0) continue;
         char* state = table_.State(groups[at]);
-        remove(As<State>(state + call.offset), As<Header>(state), groups[at], old_words == nullptr ? 0 : old_words[at]);
+        remove(As<State>(state + call.offset), As<Header>(state), groups[at],
+               old_words == nullptr ? 0 : old_words[at]);
       }
       char* state = states_[static_cast<std::size_t>(i)];
       if (valid == nullptr || valid[i] != 0) {
@@ -359,7 +329,8 @@ class RangeWindow final : public WindowState {
             [&](int64_t& count, Header&, int i) { out.ints()[i] = count; });
       case AKind::kSum:
       case AKind::kAvg:
-        return call.physical == Physical::kDouble ? RunRealSum(call, batch, out) : RunIntSum(call, batch, out);
+        return call.physical == Physical::kDouble ? RunRealSum(call, batch, out)
+                                                  : RunIntSum(call, batch, out);
       case AKind::kAny:
       case AKind::kEvery:
         return Each<IntSum>(
@@ -383,9 +354,11 @@ class RangeWindow final : public WindowState {
             return min ? Real(a) < Real(b) : Real(b) < Real(a);
           });
         }
-        return RunBest(call, batch, out,
-                       [min = kind == AKind::kMin](int64_t a, int64_t b) { return min ? a < b : b < a; });
-      default: return RunVariance(call, batch, out);
+        return RunBest(call, batch, out, [min = kind == AKind::kMin](int64_t a, int64_t b) {
+          return min ? a < b : b < a;
+        });
+      default:
+        return RunVariance(call, batch, out);
     }
   }
 
@@ -405,7 +378,9 @@ class RangeWindow final : public WindowState {
           if (s.count == 0) return out.SetNull(i);
           __int128 v = static_cast<__int128>(s.Value());
           if (average) v /= s.count;
-          out.ints()[i] = v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : static_cast<int64_t>(v);
+          out.ints()[i] = v > INT64_MAX   ? INT64_MAX
+                          : v < INT64_MIN ? INT64_MIN
+                                          : static_cast<int64_t>(v);
         });
   }
 
@@ -558,13 +533,17 @@ class RangeWindow final : public WindowState {
         out.append(at, size);
         auto it = extremes_.find(ExtremeKey(g, call));
         SaveInt(it == extremes_.end() ? 0 : 1, out);
-        if (it != extremes_.end()) out.append(reinterpret_cast<const char*>(&it->second), sizeof(ExtremeSum));
+        if (it != extremes_.end())
+          out.append(reinterpret_cast<const char*>(&it->second), sizeof(ExtremeSum));
         continue;
       }
       const BestState& s = As<BestState>(at);
       SaveInt(s.value, out);
       SaveInt(s.has, out);
-      SaveInt(s.queue == nullptr || plan_.unbounded ? -1 : static_cast<int64_t>(s.queue->tail - s.queue->head), out);
+      SaveInt(s.queue == nullptr || plan_.unbounded
+                  ? -1
+                  : static_cast<int64_t>(s.queue->tail - s.queue->head),
+              out);
       if (s.queue == nullptr || plan_.unbounded) continue;
       for (uint64_t p = s.queue->head; p < s.queue->tail; ++p) {
         SaveInt(s.queue->At(p).time, out);
@@ -593,7 +572,8 @@ class RangeWindow final : public WindowState {
       }
       BestState& s = As<BestState>(at);
       int64_t entries = 0;
-      if (!RestoreInt(in, s.value) || !RestoreInt(in, s.has) || !RestoreInt(in, entries)) return false;
+      if (!RestoreInt(in, s.value) || !RestoreInt(in, s.has) || !RestoreInt(in, entries))
+        return false;
       if (entries < 0) continue;
       if (plan_.unbounded) return false;
       s.queue = new Best;
@@ -649,12 +629,14 @@ bool SuitsRangeWindow(const WindowPlan& plan, const WindowCalls& calls) {
       case AKind::kVarPop:
       case AKind::kVarSamp:
       case AKind::kAny:
-      case AKind::kEvery: break;
+      case AKind::kEvery:
+        break;
       case AKind::kMin:
       case AKind::kMax:
         if (text) return false;
         break;
-      default: return false;
+      default:
+        return false;
     }
   }
   return true;

@@ -1,11 +1,12 @@
 // Sliding windows whose functions look at single rows, or over a number of rows.
+#include "sql/window_ring.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
 
 #include "sql/hash.h"
-#include "sql/window_ring.h"
 #include "sql/window_state.h"
 
 namespace millstream::sql {
@@ -101,7 +102,8 @@ class RingWindow final : public WindowState {
         out.append(reinterpret_cast<const char*>(&r.real), sizeof r.real);
         out.append(reinterpret_cast<const char*>(&r.weight), sizeof r.weight);
         SaveInt(r.extreme == nullptr ? 0 : 1, out);
-        if (r.extreme != nullptr) out.append(reinterpret_cast<const char*>(r.extreme.get()), sizeof(ExtremeSum));
+        if (r.extreme != nullptr)
+          out.append(reinterpret_cast<const char*>(r.extreme.get()), sizeof(ExtremeSum));
         SaveInt(r.last_time, out);
         if (r.values != nullptr) {
           SaveInt(static_cast<int64_t>(r.values->counts.size()), out);
@@ -110,7 +112,8 @@ class RingWindow final : public WindowState {
             SaveInt(times, out);
           }
           SaveInt(static_cast<int64_t>(r.values->ordered.size()), out);
-          r.values->ordered.ForEach([&](double x) { out.append(reinterpret_cast<const char*>(&x), sizeof x); });
+          r.values->ordered.ForEach(
+              [&](double x) { out.append(reinterpret_cast<const char*>(&x), sizeof x); });
         }
         SaveInt(r.best == nullptr ? 0 : static_cast<int64_t>(r.best->size()), out);
         if (r.best == nullptr) continue;
@@ -162,7 +165,8 @@ class RingWindow final : public WindowState {
           if (!RestoreBytes(in, *r.extreme)) return false;
         }
         int64_t best = 0;
-        if (!RestoreInt(in, r.last_time) || !RestoreValues(in, r) || !RestoreInt(in, best)) return false;
+        if (!RestoreInt(in, r.last_time) || !RestoreValues(in, r) || !RestoreInt(in, best))
+          return false;
         for (int64_t b = 0; b < best; ++b) {
           int64_t position = 0, value = 0;
           if (!RestoreInt(in, position) || !RestoreInt(in, value)) return false;
@@ -215,7 +219,8 @@ class RingWindow final : public WindowState {
 
   bool IsPercentile(std::size_t c) const {
     const AKind kind = calls_[c]->kind;
-    return kind == AKind::kPercentileCont || kind == AKind::kPercentileDisc || kind == AKind::kApproxPercentile;
+    return kind == AKind::kPercentileCont || kind == AKind::kPercentileDisc ||
+           kind == AKind::kApproxPercentile;
   }
   Partition& NewPartition(std::string_view key, uint64_t hash) {
     Partition& p = *partitions_.Add(key, hash);
@@ -278,9 +283,12 @@ class RingWindow final : public WindowState {
   }
   bool Less(std::size_t c, int64_t a, int64_t b) const {
     switch (physical_[c]) {
-      case Physical::kInt: return a < b;
-      case Physical::kDouble: return AsDouble(a) < AsDouble(b);
-      case Physical::kString: return AsText(a) < AsText(b);
+      case Physical::kInt:
+        return a < b;
+      case Physical::kDouble:
+        return AsDouble(a) < AsDouble(b);
+      case Physical::kString:
+        return AsText(a) < AsText(b);
     }
     return false;
   }
@@ -313,8 +321,9 @@ class RingWindow final : public WindowState {
       switch (kind) {
         case AKind::kMin:
         case AKind::kMax:
-          while (!r.best->empty() && (kind == AKind::kMin ? !Less(c, r.best->back().second, word)
-                                                          : !Less(c, word, r.best->back().second))) {
+          while (!r.best->empty() &&
+                 (kind == AKind::kMin ? !Less(c, r.best->back().second, word)
+                                      : !Less(c, word, r.best->back().second))) {
             r.best->pop_back();
           }
           r.best->emplace_back(position, word);
@@ -330,7 +339,9 @@ class RingWindow final : public WindowState {
         case AKind::kStddevPop:
         case AKind::kStddevSamp:
         case AKind::kVarPop:
-        case AKind::kVarSamp: r.AddMoments(AsDouble(word), 1); break;
+        case AKind::kVarSamp:
+          r.AddMoments(AsDouble(word), 1);
+          break;
         case AKind::kExpAvg: {
           double decay = Decay(c, t - r.last_time, r.count);
           r.real.sum.sum = r.real.sum.sum * decay + AsDouble(word);
@@ -339,14 +350,17 @@ class RingWindow final : public WindowState {
           break;
         }
         case AKind::kAny:
-        case AKind::kEvery: r.sum += word != 0; break;
+        case AKind::kEvery:
+          r.sum += word != 0;
+          break;
         case AKind::kPercentileCont:
         case AKind::kPercentileDisc:
         case AKind::kApproxPercentile:
           r.values->ordered.Insert(AsDouble(word));
           held_ += kNumberBytes;
           break;
-        default: break;
+        default:
+          break;
       }
       ++r.count;
     }
@@ -358,7 +372,8 @@ class RingWindow final : public WindowState {
     return std::string(reinterpret_cast<const char*>(&word), sizeof word);
   }
   std::size_t ValueBytes(std::size_t c, int64_t word) const {
-    return kEntryBytes + sizeof(std::string) + (physical_[c] == Physical::kString ? AsText(word).size() : 8);
+    return kEntryBytes + sizeof(std::string) +
+           (physical_[c] == Physical::kString ? AsText(word).size() : 8);
   }
 
   double Decay(std::size_t c, int64_t elapsed, int64_t count) const {
@@ -414,7 +429,9 @@ class RingWindow final : public WindowState {
         case AKind::kStddevPop:
         case AKind::kStddevSamp:
         case AKind::kVarPop:
-        case AKind::kVarSamp: r.AddMoments(AsDouble(word), -1); break;
+        case AKind::kVarSamp:
+          r.AddMoments(AsDouble(word), -1);
+          break;
         case AKind::kExpAvg: {
           double decay = Decay(c, r.last_time - row[0], 1);
           r.real.sum.sum -= AsDouble(word) * decay;
@@ -422,14 +439,17 @@ class RingWindow final : public WindowState {
           break;
         }
         case AKind::kAny:
-        case AKind::kEvery: r.sum -= word != 0; break;
+        case AKind::kEvery:
+          r.sum -= word != 0;
+          break;
         case AKind::kPercentileCont:
         case AKind::kPercentileDisc:
         case AKind::kApproxPercentile:
           r.values->ordered.Erase(AsDouble(word));
           held_ -= kNumberBytes;
           break;
-        default: break;
+        default:
+          break;
       }
       if (--r.count == 0) {
         r.real = {0, {0, 0}, {0, 0}};  // nothing left: forget rounding too
@@ -474,7 +494,9 @@ class RingWindow final : public WindowState {
       case AKind::kApproxCount:
       case AKind::kRowNumber:
       case AKind::kRank:
-      case AKind::kDenseRank: out.ints()[i] = r.count; return;
+      case AKind::kDenseRank:
+        out.ints()[i] = r.count;
+        return;
       case AKind::kMin:
       case AKind::kMax:
         if (r.best->empty()) return out.SetNull(i);
@@ -494,7 +516,9 @@ class RingWindow final : public WindowState {
           out.doubles()[i] = average ? sum / static_cast<double>(r.count) : sum;
         } else {
           __int128 v = average ? r.sum / r.count : r.sum;
-          out.ints()[i] = v > INT64_MAX ? INT64_MAX : v < INT64_MIN ? INT64_MIN : static_cast<int64_t>(v);
+          out.ints()[i] = v > INT64_MAX   ? INT64_MAX
+                          : v < INT64_MIN ? INT64_MIN
+                                          : static_cast<int64_t>(v);
         }
         return;
       }
@@ -506,8 +530,9 @@ class RingWindow final : public WindowState {
         int64_t n = r.count - (sample ? 1 : 0);
         if (n <= 0) return out.SetNull(i);
         r.real.count = r.count;
-        double variance = r.extreme != nullptr ? std::numeric_limits<double>::quiet_NaN()
-                                               : r.real.SquaredDeviations() / static_cast<double>(n);
+        double variance = r.extreme != nullptr
+                              ? std::numeric_limits<double>::quiet_NaN()
+                              : r.real.SquaredDeviations() / static_cast<double>(n);
         bool deviation = call.kind == AKind::kStddevPop || call.kind == AKind::kStddevSamp;
         out.doubles()[i] = deviation ? std::sqrt(variance) : variance;
         return;
@@ -516,7 +541,8 @@ class RingWindow final : public WindowState {
       case AKind::kPercentileDisc:
       case AKind::kApproxPercentile:
         if (r.count == 0) return out.SetNull(i);
-        out.doubles()[i] = r.values->ordered.Percentile(call.fraction, call.descending, call.kind == AKind::kPercentileCont);
+        out.doubles()[i] = r.values->ordered.Percentile(call.fraction, call.descending,
+                                                        call.kind == AKind::kPercentileCont);
         return;
       case AKind::kListagg: {
         if (r.count == 0) return out.SetNull(i);
@@ -571,16 +597,18 @@ class RingWindow final : public WindowState {
         }
         return;
       }
-      default: return out.SetNull(i);
+      default:
+        return out.SetNull(i);
     }
   }
 
-  // Partitions whose rows have all left their window are forgotten; runs after twice as many rows as
-  // there were partitions the last time, so that it costs O(1) a row.
+  // Partitions whose rows have all left their window are forgotten; runs after twice as many rows
+  // as there were partitions the last time, so that it costs O(1) a row.
   void Sweep(int64_t t) {
     partitions_.EraseIf([&](Partition& p) {
       Ring& ring = p.ring;
-      if (ring.size() > 0 && ring.At(ring.tail - 1, stride_)[0] >= t - plan_.preceding) return false;
+      if (ring.size() > 0 && ring.At(ring.tail - 1, stride_)[0] >= t - plan_.preceding)
+        return false;
       for (; ring.head < ring.tail; ++ring.head) {
         Remove(p, ring.At(ring.head, stride_), t);
         FreeTexts(ring.At(ring.head, stride_));

@@ -49,7 +49,9 @@ inline double AsDouble(int64_t bits) {
   std::memcpy(&d, &bits, 8);
   return d;
 }
-inline const std::string& AsText(int64_t bits) { return *reinterpret_cast<const std::string*>(bits); }
+inline const std::string& AsText(int64_t bits) {
+  return *reinterpret_cast<const std::string*>(bits);
+}
 
 // What one call keeps per partition so that a row costs O(1).
 struct Running {
@@ -60,7 +62,7 @@ struct Running {
   int64_t last_time = 0;
   // MIN and MAX only: positions with their values.
   std::unique_ptr<std::deque<std::pair<uint64_t, int64_t>>> best;
-  std::unique_ptr<ExtremeSum> extreme;  // when there are such values
+  std::unique_ptr<ExtremeSum> extreme;   // when there are such values
   std::unique_ptr<WindowValues> values;  // DISTINCT and percentiles only
 
   void CountExtreme(double x, int times) {

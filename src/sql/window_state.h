@@ -8,7 +8,8 @@
 #include "sql/operator.h"
 
 // Sliding windows: one result per row, over the rows of its partition that have arrived. One state
-// for all functions over one window; window_range.cc and window_ring.cc each hold an implementation.
+// for all functions over one window; window_range.cc and window_ring.cc each hold an
+// implementation.
 namespace millstream::sql {
 
 class WindowState {
@@ -27,8 +28,8 @@ struct WindowCalls {
   std::vector<int> results;
 };
 
-// Over time (RANGE) or unbounded, of functions that need no position: the rows of all partitions lie
-// in one log in the order of time, and only sums are kept per partition.
+// Over time (RANGE) or unbounded, of functions that need no position: the rows of all partitions
+// lie in one log in the order of time, and only sums are kept per partition.
 bool SuitsRangeWindow(const WindowPlan& plan, const WindowCalls& calls);
 std::unique_ptr<WindowState> MakeRangeWindow(const WindowPlan& plan, WindowCalls calls);
 // Every window and function: the rows of each partition lie in a ring of their own.

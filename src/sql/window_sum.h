@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <limits>
 
-// Sums of DOUBLEs that rows join and leave for ever. Every rounding error is kept beside the sum, so
-// that what has left leaves nothing behind; values that would spoil a sum for good (infinities, NaN,
-// and those so large that sums of them overflow) are kept apart and leave as cleanly.
+// Sums of DOUBLEs that rows join and leave for ever. Every rounding error is kept beside the sum,
+// so that what has left leaves nothing behind; values that would spoil a sum for good (infinities,
+// NaN, and those so large that sums of them overflow) are kept apart and leave as cleanly.
 namespace millstream::sql {
 
 struct DoubleSum {
@@ -19,6 +19,29 @@ struct DoubleSum {
     sum = s;
   }
   double Result() const { return sum + error; }
+};
+
+// Of integers: exact, and without overflow.
+struct IntSum {
+  int64_t count;
+  int64_t low, high;  // of 128 bits
+
+  void Add(int64_t x) {
+    const unsigned __int128 sum =
+        Value() + static_cast<unsigned __int128>(static_cast<__int128>(x));
+    low = static_cast<int64_t>(sum);
+    high = static_cast<int64_t>(sum >> 64);
+  }
+  void Subtract(int64_t x) {
+    const unsigned __int128 sum =
+        Value() - static_cast<unsigned __int128>(static_cast<__int128>(x));
+    low = static_cast<int64_t>(sum);
+    high = static_cast<int64_t>(sum >> 64);
+  }
+  unsigned __int128 Value() const {
+    return static_cast<unsigned __int128>(static_cast<uint64_t>(high)) << 64 |
+           static_cast<uint64_t>(low);
+  }
 };
 
 inline bool IsExtreme(double x) { return !(std::fabs(x) < 0x1p900); }

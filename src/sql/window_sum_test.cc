@@ -33,7 +33,8 @@ TEST(DoubleSumTest, DoesNotDriftOverMillionsOfRows) {
     if (i % 100'000 != 99'999) continue;
     long double exact = 0, magnitude = 0;
     for (double y : window) exact += y, magnitude += std::fabs(y);
-    EXPECT_NEAR(sum.Result(), static_cast<double>(exact), static_cast<double>(magnitude) * 1e-15) << i;
+    EXPECT_NEAR(sum.Result(), static_cast<double>(exact), static_cast<double>(magnitude) * 1e-15)
+        << i;
   }
 }
 

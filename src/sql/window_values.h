@@ -55,10 +55,12 @@ class OrderedNumbers {
   double Percentile(double fraction, bool descending, bool interpolated) const {
     auto at = [&](std::size_t n) { return At(descending ? size_ - 1 - n : n); };
     if (!interpolated) {
-      return at(static_cast<std::size_t>(std::max(0.0, std::ceil(fraction * static_cast<double>(size_)) - 1)));
+      return at(static_cast<std::size_t>(
+          std::max(0.0, std::ceil(fraction * static_cast<double>(size_)) - 1)));
     }
     const double position = fraction * static_cast<double>(size_ - 1), low = std::floor(position);
-    const double a = at(static_cast<std::size_t>(low)), b = at(static_cast<std::size_t>(std::ceil(position)));
+    const double a = at(static_cast<std::size_t>(low)),
+                 b = at(static_cast<std::size_t>(std::ceil(position)));
     return a + (b - a) * (position - low);
   }
   template <typename Use>
@@ -75,7 +77,9 @@ class OrderedNumbers {
   std::size_t BlockOf(double x) const {
     return static_cast<std::size_t>(
         std::lower_bound(blocks_.begin(), blocks_.end(), x,
-                         [](const std::vector<double>& block, double y) { return LessNumber(block.back(), y); }) -
+                         [](const std::vector<double>& block, double y) {
+                           return LessNumber(block.back(), y);
+                         }) -
         blocks_.begin());
   }
 
