@@ -181,10 +181,18 @@ Binder::From Binder::Join(const ast::TableReference& table) {
   }
   join->sides[0] = SideOf(*table.left, *left.plan, table.join);
   join->sides[1] = SideOf(*table.right, *right.plan, table.join);
-  for (const PlanColumn& c : left.plan->columns) join->columns.push_back({c.name, c.type, false, nullptr});
-  for (const PlanColumn& c : right.plan->columns) join->columns.push_back({c.name, c.type, false, nullptr});
-  join->columns.push_back({"LEFT ROWTIME", MakeType(Kind::kTimestamp), false, nullptr});
-  join->columns.push_back({"RIGHT ROWTIME", MakeType(Kind::kTimestamp), false, nullptr});
+  // A stream's rows leave a join with a reference table at their own time.
+  bool keeps_time[2];
+  for (int s = 0; s < 2; ++s) {
+    keeps_time[s] = join->sides[1 - s].window == JoinSide::Window::kTable;
+    for (const PlanColumn& c : (s == 0 ? left : right).plan->columns) {
+      join->columns.push_back({c.name, c.type, false, keeps_time[s] ? c.rowtime_function : nullptr});
+    }
+  }
+  for (int s = 0; s < 2; ++s) {
+    join->columns.push_back({s == 0 ? "LEFT ROWTIME" : "RIGHT ROWTIME", MakeType(Kind::kTimestamp), false,
+                             keeps_time[s] ? MakeRowtime(table.at) : nullptr});
+  }
   auto shift = [&](Scope& scope, int by, int rowtime_column) {
     auto move = [&](const ExprPtr& e) {
       return RewriteExpr(e, [&](const ExprPtr& x) -> ExprPtr {

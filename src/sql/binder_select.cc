@@ -181,8 +181,9 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
       throw SqlError(query.group_by.empty() ? query.at : query.group_by[0]->at,
                      "aggregating a stream needs at least one item in GROUP BY that follows ROWTIME, "
                      "or it would never end; add e.g. STEP(" +
-                         (from.scope.relations[0].alias.empty() ? std::string()
-                                                                : from.scope.relations[0].alias + ".") +
+                         (from.scope.relations.size() > 1 || from.scope.relations[0].alias.empty()
+                              ? std::string()
+                              : from.scope.relations[0].alias + ".") +
                          "ROWTIME BY INTERVAL '60' SECOND)");
     } else if (!streaming) {
       throw SqlError(query.at, "grouping a reference table is not supported",
