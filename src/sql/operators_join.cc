@@ -17,11 +17,11 @@ using Window = JoinSide::Window;
 // which they came, so a chain ends where it reaches a row that has left: nothing is ever unlinked.
 class Chains {
  public:
-  // Heads by hash: the number of the newest row, plus one.
-  uint64_t Head(uint64_t hash) const { return heads_[hash & mask_]; }
+  // Heads by hash, whose lowest bit is always set: the number of the newest row, plus one.
+  uint64_t Head(uint64_t hash) const { return heads_[(hash >> 1) & mask_]; }
   // Returns what the row chains to.
   uint64_t Add(uint64_t hash, uint64_t number) {
-    return std::exchange(heads_[hash & mask_], number + 1);
+    return std::exchange(heads_[(hash >> 1) & mask_], number + 1);
   }
   bool Full(uint64_t rows) const { return rows > mask_; }
   void Reset(uint64_t rows) {
