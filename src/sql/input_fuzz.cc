@@ -68,12 +68,9 @@ class Outcome : public LineFacts {
 InputSchema SchemaOf(uint8_t choice) {
   InputSchema schema;
   const bool nested = (choice & 1) != 0;
-  schema.columns = {{"T", "VARCHAR(8)", "$.t"},
-                    {"I", "INTEGER", nested ? "$.x.y" : "$.i"},
-                    {"D", "DOUBLE", "$.d"},
-                    {"B", "BOOLEAN", nested ? "$.x.z.w" : "$.b"},
-                    {"N", "TIMESTAMP", "$.n"},
-                    {"C", "DECIMAL(9,3)", "$.c"}};
+  schema.columns = {{"T", "VARCHAR(8)", "$.t"}, {"I", "INTEGER", nested ? "$.x.y" : "$.i"},
+                    {"D", "DOUBLE", "$.d"},     {"B", "BOOLEAN", nested ? "$.x.z.w" : "$.b"},
+                    {"N", "TIMESTAMP", "$.n"},  {"C", "DECIMAL(9,3)", "$.c"}};
   if ((choice & 2) != 0) schema.row_path = "$.x";
   if ((choice & 4) != 0) schema.columns[0].mapping = "$.list[0:].t";
   if ((choice & 8) != 0) schema.format = InputSchema::Format::kCsv;
