@@ -461,6 +461,41 @@ TEST(FlatJsonTest, RecordsBecomeTheRowsOfTheTree) {
   EXPECT_TRUE(sorted(together.Map(all)) == sorted(all_rows));
 }
 
+TEST(FlatJsonTest, ElementsBecomeTheRowsOfTheTree) {
+  const auto seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  RandomRecords records(seed);
+  for (const char* row_path : {"$", "$[0:]", "$.r", "$.r[0:]", "$.o.r[0:]"}) {
+    InputSchema schema;
+    schema.row_path = row_path;
+    schema.columns = {{"T", "VARCHAR(8)", "$.t"},
+                      {"I", "INTEGER", "$.x.y"},
+                      {"D", "DOUBLE", "$.d"},
+                      {"N", "TIMESTAMP", "$.n"}};
+    Mapped tree(schema, Mapped::Way::kTree), quick(schema, Mapped::Way::kRecords),
+        lines(schema, Mapped::Way::kLines);
+    for (int i = 0; i < 4'000; ++i) {
+      std::string array = records.Pick({"[", "[", "[ "});
+      for (unsigned n = records.Below(4); n > 0; --n) {
+        array += records.Below(16) == 0 ? records.Pick({"1", "null", "[]", "[{}]", "", "\"x\""})
+                                        : records.Next();
+        if (n > 1) array += records.Pick({",", ",", ",", " , ", " "});
+      }
+      array += records.Pick({"]", "]", "]", " ]", ",]", ""});
+      const std::string other = "{\"a\":[\"]\"],\"r\":" + array + ",\"o\":{\"r\":" + array + "}}";
+      std::string record = records.Pick({array, other, other});
+      if (records.Below(8) == 0) record += records.Pick({" ", "{\"r\":null}", other, "[]", "x"});
+      const std::string rows = quick.Map(record);
+      ASSERT_EQ(rows, lines.Map(record)) << record;
+      const std::string expected = tree.Map(record);
+      if (rows == expected) continue;
+      // Nested values that nobody wants are looked at for brackets and texts only.
+      ASSERT_NE(expected.find("error"), std::string::npos) << record << "\n" << rows << expected;
+      ASSERT_FALSE(codec::JsonDocument::Parse(record)) << record << "\n" << rows << expected;
+    }
+  }
+}
+
 TEST(FlatJsonTest, ManyRowsKeepTheirTexts) {
   InputSchema schema;
   schema.columns = {{"A", "VARCHAR(300)", "$.a"}, {"B", "VARCHAR(20)", "$.b"}};

@@ -81,7 +81,7 @@ std::size_t DocumentSize(std::string_view text) {
 // What FlatJson finds becomes columns of the row that is made.
 class InputJson::Sink {
  public:
-  explicit Sink(InputJson& input) : input_(input) {}
+  Sink(InputJson& input, bool raw_structures) : input_(input), raw_structures_(raw_structures) {}
 
   bool Text(int place, std::string_view text) {
     input_.rows_.SetText(Column(place), text);
@@ -108,7 +108,7 @@ class InputJson::Sink {
   bool Nested(int place, std::string_view raw) {
     std::string_view checked;
     codec::JsonCursor cursor(raw);
-    if (!input_.flat_ || cursor.SkipValue(checked) != codec::JsonScan::kOk) return false;
+    if (!raw_structures_ || cursor.SkipValue(checked) != codec::JsonScan::kOk) return false;
     input_.rows_.Set(Column(place), {InputValue::Kind::kStructure, false, raw});
     return true;
   }
@@ -122,8 +122,31 @@ class InputJson::Sink {
   }
 
   InputJson& input_;
+  const bool raw_structures_;
   uint64_t seen_ = 0;
 };
+
+namespace {
+
+// Takes everything and keeps the structure that came last.
+struct StructureSink {
+  bool Text(int, std::string_view) { return Other(); }
+  bool ShortText(int, std::string_view) { return Other(); }
+  bool Escaped(int, std::string_view) { return Other(); }
+  bool Numeric(int, const FlatJson::Number&) { return Other(); }
+  bool Named(int, FlatJson::Word) { return Other(); }
+  bool Nested(int, std::string_view raw) {
+    structure = raw;
+    return true;
+  }
+  bool Other() {
+    structure = "other";
+    return true;
+  }
+  std::string_view structure;
+};
+
+}  // namespace
 
 InputJson::InputJson(std::vector<PathStep> row_path, InputRows& rows, OnError on_error)
     : row_path_(std::move(row_path)), rows_(rows), on_error_(std::move(on_error)) {
@@ -141,7 +164,8 @@ InputJson::InputJson(std::vector<PathStep> row_path, InputRows& rows, OnError on
 }
 
 // Whether records can be read by their shape: every column is a member, or a member of members, of
-// a row that is no element of an array, and none lies inside another.
+// a row, and none lies inside another. Rows are objects in the record or the elements of an array
+// in it.
 void InputJson::Shape() {
   auto names = [](const std::vector<PathStep>& path, std::vector<std::string>& out) {
     for (const PathStep& step : path) {
@@ -150,12 +174,17 @@ void InputJson::Shape() {
     }
     return out.size() <= kShapedDepthMax;
   };
+  std::vector<PathStep> row_path = row_path_;
+  const bool all = !row_path.empty() && row_path.back().kind == PathStep::Kind::kAll;
+  if (all) row_path.pop_back();
   std::vector<std::string> rows;
-  if (!names(row_path_, rows) || rows_.columns().size() > kShapedColumnsMax) return;
-  std::vector<std::vector<std::string>> paths;
+  if (!names(row_path, rows) || rows_.columns().size() > kShapedColumnsMax) return;
+  std::vector<std::vector<std::string>> paths, of_element;
   for (const InputColumn& column : rows_.columns()) {
     paths.push_back(rows);
-    if (column.path.empty() || !names(column.path, paths.back())) return;
+    of_element.emplace_back();
+    if (column.path.empty() || !names(column.path, of_element.back())) return;
+    if (!names(column.path, paths.back())) return;
   }
   for (std::size_t a = 0; a < paths.size(); ++a) {
     for (std::size_t b = 0; b < paths.size(); ++b) {
@@ -164,7 +193,9 @@ void InputJson::Shape() {
       if (a != b && inside) return;
     }
   }
-  shaped_.emplace(paths, rows);
+  if (!all) shaped_.emplace(paths, rows);
+  if (!rows.empty()) array_.emplace(std::vector<std::vector<std::string>>{rows});
+  element_.emplace(of_element);
 }
 
 inline void InputJson::SetNulls(uint64_t seen) {
@@ -177,7 +208,7 @@ inline void InputJson::SetNulls(uint64_t seen) {
 const char* InputJson::MapLine(const char* at, const char* end, const RecordFacts& facts) {
   if (!shaped_) return nullptr;
   given_up_ = at;  // unless it can be read
-  Sink sink(*this);
+  Sink sink(*this, flat_);
   try {
     at = shaped_->ReadLine(at, end, sink);
   } catch (const RowError&) {
@@ -201,7 +232,7 @@ void InputJson::Map(std::string_view record, const RecordFacts& facts) {
     any = true;
     const char* end = nullptr;
     if (shaped_ && record.data() != given_up_) {
-      Sink sink(*this);
+      Sink sink(*this, flat_);
       try {
         end = shaped_->Read(record.data(), record.data() + record.size(), sink);
       } catch (const RowError&) {
@@ -213,6 +244,7 @@ void InputJson::Map(std::string_view record, const RecordFacts& facts) {
       }
     }
     given_up_ = nullptr;
+    if (end == nullptr && element_) end = MapArray(record, facts);
     if (end == nullptr) {
       end = record.data() + DocumentSize(record);
       MapDocument({record.data(), static_cast<std::size_t>(end - record.data())});
@@ -220,6 +252,66 @@ void InputJson::Map(std::string_view record, const RecordFacts& facts) {
     record.remove_prefix(static_cast<std::size_t>(end - record.data()));
   }
   if (!any) throw RowError{"INPUT_ERROR", "the record is empty"};
+}
+
+const char* InputJson::MapArray(std::string_view text, const RecordFacts& facts) {
+  const char* end = text.data() + text.size();
+  std::string_view array;
+  if (array_) {
+    StructureSink sink;
+    end = array_->Read(text.data(), end, sink);
+    if (end == nullptr) return nullptr;
+    array = sink.structure;
+    if (array.empty()) return end;  // no rows
+  } else if (text.front() == '[') {
+    JsonScanned scanned;
+    end = EndOfNested(text.data(), end, /*lines=*/false, scanned);
+    if (end == nullptr) return nullptr;
+    array = text.substr(0, static_cast<std::size_t>(end - text.data()));
+  }
+  if (array.empty() || array.front() != '[' || !FindElements(array)) return nullptr;
+  for (std::string_view element : elements_) {
+    Sink sink(*this, /*raw_structures=*/false);
+    bool read = false;
+    try {
+      read = element_->Read(element.data(), element.data() + element.size(), sink) != nullptr;
+    } catch (const RowError&) {
+      read = false;
+    }
+    if (read) {
+      SetNulls(sink.seen());
+      rows_.Commit(facts);
+    } else if (auto document = codec::JsonDocument::Parse(element)) {
+      MapRow(document->root());
+    } else {
+      on_error_("the row is not JSON: " + document.error().message());
+    }
+  }
+  return end;
+}
+
+// Whether the array holds objects alone that can be read: no row may be made of a record that is
+// wrong further on.
+bool InputJson::FindElements(std::string_view array) {
+  elements_.clear();
+  const char* end = array.data() + array.size() - 1;  // the closing bracket
+  const auto skip_blanks = [&](const char* at) {
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n')) ++at;
+    return at;
+  };
+  const char* at = skip_blanks(array.data() + 1);
+  while (at < end) {
+    StructureSink sink;
+    const char* stop = element_->Read(at, end, sink);
+    if (stop == nullptr) return false;
+    elements_.emplace_back(at, static_cast<std::size_t>(stop - at));
+    at = skip_blanks(stop);
+    if (at == end) return true;
+    if (*at != ',') return false;
+    at = skip_blanks(at + 1);
+    if (at == end) return false;
+  }
+  return true;
 }
 
 void InputJson::MapDocument(std::string_view text) {

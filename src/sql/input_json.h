@@ -34,6 +34,10 @@ class InputJson {
   class Sink;
 
   void Shape();
+  // The document at the beginning of `text` when its rows are the elements of an array: returns
+  // where it ends, or nullptr. Nothing has been made of it then.
+  const char* MapArray(std::string_view text, const RecordFacts& facts);
+  bool FindElements(std::string_view array);
   void MapDocument(std::string_view text);
   void MapRow(codec::JsonValue row);
   void MapElement(codec::JsonValue row, std::optional<codec::JsonValue> element);
@@ -47,6 +51,9 @@ class InputJson {
   bool explodes_ = false;
   bool flat_ = true;  // all columns are members of the record
   std::optional<FlatJson> shaped_;
+  std::optional<FlatJson> array_;    // where the array is in the record; none: it is the record
+  std::optional<FlatJson> element_;  // the members of its elements
+  std::vector<std::string_view> elements_;
   const char* given_up_ = nullptr;  // the line that MapLine could not read
   std::string unescaped_;
 };
