@@ -81,7 +81,7 @@ std::size_t DocumentSize(std::string_view text) {
 // What FlatJson finds becomes columns of the row that is made.
 class InputJson::Sink {
  public:
-  Sink(InputJson& input, bool raw_structures) : input_(input), raw_structures_(raw_structures) {}
+  explicit Sink(InputJson& input) : input_(input) {}
 
   bool Text(int place, std::string_view text) {
     input_.rows_.SetText(Column(place), text);
@@ -104,12 +104,14 @@ class InputJson::Sink {
     input_.rows_.SetWord(Column(place), word);
     return true;
   }
-  // Structures become texts: as they stand, or, below other members, as they are written anew.
+  // Structures become texts, written anew so that blanks and escapes do not matter.
   bool Nested(int place, std::string_view raw) {
-    std::string_view checked;
-    codec::JsonCursor cursor(raw);
-    if (!raw_structures_ || cursor.SkipValue(checked) != codec::JsonScan::kOk) return false;
-    input_.rows_.Set(Column(place), {InputValue::Kind::kStructure, false, raw});
+    auto document = codec::JsonDocument::Parse(raw);
+    if (!document) return false;
+    std::string text;
+    codec::JsonWriter writer(text);
+    Write(document->root(), writer);
+    input_.rows_.Set(Column(place), {InputValue::Kind::kStructure, false, text});
     return true;
   }
 
@@ -122,7 +124,6 @@ class InputJson::Sink {
   }
 
   InputJson& input_;
-  const bool raw_structures_;
   uint64_t seen_ = 0;
 };
 
@@ -150,9 +151,7 @@ struct StructureSink {
 
 InputJson::InputJson(std::vector<PathStep> row_path, InputRows& rows, OnError on_error)
     : row_path_(std::move(row_path)), rows_(rows), on_error_(std::move(on_error)) {
-  flat_ = row_path_.empty();
   for (const InputColumn& column : rows.columns()) {
-    flat_ &= column.path.size() == 1 && column.path[0].kind == PathStep::Kind::kMember;
     if (column.all == std::string::npos || explodes_) continue;
     explodes_ = true;
     const auto first = std::find_if(column.path.begin(), column.path.end(), [](const PathStep& s) {
@@ -208,7 +207,7 @@ inline void InputJson::SetNulls(uint64_t seen) {
 const char* InputJson::MapLine(const char* at, const char* end, const RecordFacts& facts) {
   if (!shaped_) return nullptr;
   given_up_ = at;  // unless it can be read
-  Sink sink(*this, flat_);
+  Sink sink(*this);
   try {
     at = shaped_->ReadLine(at, end, sink);
   } catch (const RowError&) {
@@ -232,7 +231,7 @@ void InputJson::Map(std::string_view record, const RecordFacts& facts) {
     any = true;
     const char* end = nullptr;
     if (shaped_ && record.data() != given_up_) {
-      Sink sink(*this, flat_);
+      Sink sink(*this);
       try {
         end = shaped_->Read(record.data(), record.data() + record.size(), sink);
       } catch (const RowError&) {
@@ -271,7 +270,7 @@ const char* InputJson::MapArray(std::string_view text, const RecordFacts& facts)
   }
   if (array.empty() || array.front() != '[' || !FindElements(array)) return nullptr;
   for (std::string_view element : elements_) {
-    Sink sink(*this, /*raw_structures=*/false);
+    Sink sink(*this);
     bool read = false;
     try {
       read = element_->Read(element.data(), element.data() + element.size(), sink) != nullptr;

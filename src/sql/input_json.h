@@ -49,7 +49,6 @@ class InputJson {
   const RecordFacts* facts_ = nullptr;
   std::vector<PathStep> explode_;  // the path of the array whose elements become rows
   bool explodes_ = false;
-  bool flat_ = true;  // all columns are members of the record
   std::optional<FlatJson> shaped_;
   std::optional<FlatJson> array_;    // where the array is in the record; none: it is the record
   std::optional<FlatJson> element_;  // the members of its elements
