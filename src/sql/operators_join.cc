@@ -47,7 +47,7 @@ class JoinOperator final : public Operator {
  public:
   JoinOperator(const Plan& plan, Runtime& runtime, const std::string& pump,
                std::vector<std::string> table_rows[2])
-      : plan_(plan), evaluation_(runtime, pump), out_(PhysicalColumns(plan.columns)) {
+      : evaluation_(runtime, pump), out_(PhysicalColumns(plan.columns)) {
     for (int s = 0; s < 2; ++s) {
       const std::vector<PlanColumn>& columns = plan.inputs[static_cast<std::size_t>(s)]->columns;
       Side& side = sides_[s];
@@ -397,7 +397,6 @@ class JoinOperator final : public Operator {
     out_.Clear();
   }
 
-  const Plan& plan_;
   Evaluation evaluation_;
   Side sides_[2];
   bool remembers_ = false;  // which rows have met one: of outer joins
