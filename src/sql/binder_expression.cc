@@ -77,7 +77,11 @@ Direction DirectionOf(const Expr& e) {
   return e.function->monotone == Function::Monotone::kNo ? Direction::kNone : first;
 }
 
-bool Monotone(const Expr& e) { return DirectionOf(e) != Direction::kNone; }
+// Not constant either: ROWTIME * 0 closes nothing.
+bool Monotone(const Expr& e) {
+  Direction d = DirectionOf(e);
+  return d == Direction::kUp || d == Direction::kDown;
+}
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #include "sql/cast.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -69,20 +70,11 @@ int64_t DoubleToDecimal(double d, const Type& to) {
   return v;
 }
 
-// Text in the form the target wants: blanks cut or added for CHAR, too long is an error unless
-// only blanks are lost (assignment), or cut silently (explicit CAST of text to text).
-std::string_view FitText(std::string_view text, const Type& to, Arena& arena, bool cut) {
+// Text in the form the target wants: cut to its length, and for CHAR filled up with blanks.
+std::string_view FitText(std::string_view text, const Type& to, Arena& arena) {
   std::size_t limit = static_cast<std::size_t>(to.length);
   if (text.size() > limit) {  // bytes; only then can the characters be too many
-    std::size_t bytes = PrefixBytes(text, limit);
-    if (bytes < text.size()) {
-      bool blanks = text.find_first_not_of(' ', bytes) == std::string_view::npos;
-      if (!cut && !blanks) {
-        throw RowError{kTooLong, "text of " + std::to_string(Length(text)) +
-                                     " characters does not fit " + TypeName(to)};
-      }
-      text = text.substr(0, bytes);
-    }
+    text = text.substr(0, PrefixBytes(text, limit));
   }
   if (to.kind == Kind::kChar) {
     std::size_t length = Length(text);
@@ -114,6 +106,14 @@ std::string_view FitBinary(std::string_view bytes, const Type& to, Arena& arena)
   throw RowError{kInvalidCast, "text '" + std::string(text.substr(0, 100)) + "' is no " +
                                    TypeName(to) + (format[0] == '\0' ? "" : ", expected ") +
                                    format};
+}
+
+// Of the text of a time: CAST wants all six fields.
+bool HasSeconds(std::string_view text) {
+  std::size_t hour = text.find(':');
+  if (hour == std::string_view::npos) return false;
+  std::size_t minute = text.find_first_not_of("0123456789", hour + 1);
+  return minute != std::string_view::npos && text[minute] == ':';
 }
 
 void TextTo(CallFrame& frame) {
@@ -196,7 +196,7 @@ void TextTo(CallFrame& frame) {
     case Kind::kTimestamp:
       frame.ForEachRow([&](int i) {
         auto v = ParseTimestamp(in[i]);
-        if (!v) BadText(in[i], to, "yyyy-MM-dd HH:mm:ss");
+        if (!v || !HasSeconds(in[i])) BadText(in[i], to, "yyyy-MM-dd HH:mm:ss");
         out.ints()[i] = *v;
       });
       return;
@@ -208,12 +208,20 @@ void TextTo(CallFrame& frame) {
       });
       return;
     default:  // text to text
-      // An explicit CAST cuts, as the standard has it; an assignment (INSERT) does not.
-      frame.ForEachRow([&](int i) {
-        out.strings()[i] = FitText(in[i], to, frame.arena(), frame.expr.index == 0);
-      });
+      // A text that is too long is cut, by CAST as the standard has it and by INSERT as documented
+      // applications need it (they put a line of a log into VARCHAR(24)).
+      frame.ForEachRow([&](int i) { out.strings()[i] = FitText(in[i], to, frame.arena()); });
       return;
   }
+}
+
+// What a text of `size` characters shows of a time or an interval, as the examples of the
+// documentation have it: a fraction of zero is dropped, and units at the end of an interval.
+void Shorten(const Type& from, std::size_t size, std::string& text) {
+  if (text.size() <= size) return;
+  if (from.kind == Kind::kInterval) text.resize(size);
+  std::size_t point = text.size() - std::min<std::size_t>(text.size(), 2);
+  if (from.kind == Kind::kTimestamp && text.substr(point) == ".0") text.resize(point);
 }
 
 void ToText(CallFrame& frame, const Type& from) {
@@ -222,10 +230,11 @@ void ToText(CallFrame& frame, const Type& from) {
   frame.ForEachRow([&](int i) {
     text.clear();
     AppendText(from, *frame.arguments[0], i, text);
+    Shorten(from, static_cast<std::size_t>(to.length), text);
     if (Length(text) > static_cast<std::size_t>(to.length)) {
       throw RowError{kTooLong, "'" + text + "' does not fit " + TypeName(to)};
     }
-    frame.out.strings()[i] = FitText(frame.arena().Copy(text), to, frame.arena(), false);
+    frame.out.strings()[i] = FitText(frame.arena().Copy(text), to, frame.arena());
   });
 }
 

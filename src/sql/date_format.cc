@@ -247,7 +247,7 @@ std::optional<int64_t> DateFormat::Parse(std::string_view text, int64_t now_ms) 
         hour12 = value;
         break;
       case 'h':
-        if (!within(1, 12)) return std::nullopt;
+        if (!within(0, 12)) return std::nullopt;
         hour12 = value % 12;
         break;
       case 'm':

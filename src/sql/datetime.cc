@@ -235,7 +235,7 @@ std::string FormatTimestamp(int64_t ms) {
 }
 
 std::string FormatInterval(int64_t ms, TimeUnit from, TimeUnit to) {
-  std::string out = ms < 0 ? "-" : "";
+  std::string out = ms < 0 ? "-" : "+";
   uint64_t rest = ms < 0 ? 0 - static_cast<uint64_t>(ms) : static_cast<uint64_t>(ms);
   for (TimeUnit unit = from;; unit = static_cast<TimeUnit>(static_cast<int>(unit) + 1)) {
     if (UnitMs(unit) == 0) return out + std::to_string(rest);

@@ -41,7 +41,7 @@ std::string FormatDate(int64_t days);
 std::string FormatTime(int64_t ms);            // 23:59:59, with .999 when there are milliseconds
 std::string FormatTimestamp(int64_t ms);       // 2026-01-31 23:59:59.0, as JDBC writes it
 void AppendTimestamp(int64_t ms, std::string& out);  // 2026-01-31 23:59:59.000, as outputs have it
-std::string FormatInterval(int64_t ms, TimeUnit from, TimeUnit to);  // "01:30"
+std::string FormatInterval(int64_t ms, TimeUnit from, TimeUnit to);  // "+1:30"
 
 // The largest multiple of the unit at or before t (calendar months and years included; weeks start
 // on Sunday as in SQL).

@@ -66,7 +66,17 @@ ExpressionPtr Parser::Not() {
   if (IsWord("NOT") && !IsWord("EXISTS", 1)) {
     Depth depth(*this);
     ExpressionPtr e = Make(EKind::kUnary, Take().at, "NOT");
-    e->arguments.push_back(Not());
+    ExpressionPtr operand = Not();
+    // NOT b IS TRUE is (NOT b) IS TRUE, as "Logical Operators" lists it; NOT x IS NULL is not
+    // (NOT x) IS NULL, as x need not be a BOOLEAN.
+    bool is_truth = operand->kind == EKind::kIs &&
+                    (operand->text == "TRUE" || operand->text == "FALSE" || operand->text == "UNKNOWN");
+    if (is_truth && tokens_[at_ - 1].text == operand->text) {  // else it stands in parentheses
+      e->arguments.push_back(std::move(operand->arguments[0]));
+      operand->arguments[0] = std::move(e);
+      return operand;
+    }
+    e->arguments.push_back(std::move(operand));
     return e;
   }
   return Predicate();
@@ -297,7 +307,8 @@ ExpressionPtr Parser::DatetimeLiteral(const std::string& word) {
   ExpressionPtr e = Make(EKind::kLiteral, token.at);
   if (word == "DATE") {
     auto days = ParseDate(token.text);
-    if (!days) Fail(token.at, "not a date: " + token.source + "; write DATE '2026-01-31'");
+    bool blanks = token.text.find(' ') != std::string::npos;  // CAST takes them, a literal does not
+    if (!days || blanks) Fail(token.at, "not a date: " + token.source + "; write DATE '2026-01-31'");
     e->value = Value::Int(MakeType(Kind::kDate), *days);
   } else if (word == "TIME") {
     auto ms = ParseTime(token.text);
@@ -581,7 +592,16 @@ void Parser::CallArguments(ast::Expression& call) {
     call.unit = Unit();
     call.text = name == "FLOOR" ? "FLOOR_TO" : "CEIL_TO";
   } else if (name == "STEP" && TakeWord("BY")) {
-    arguments.push_back(Expression());
+    bool calendar = IsWord("INTERVAL") && Peek(1).kind == Token::Kind::kString &&
+                    Peek(1).text == "1" && (IsWord("YEAR", 2) || IsWord("MONTH", 2));
+    if (calendar) {  // no number of milliseconds
+      Take();
+      Take();
+      call.unit = Unit();
+      call.text = "FLOOR_TO";
+    } else {
+      arguments.push_back(Expression());
+    }
   } else if (name == "SUBSTRING" && TakeWord("FROM")) {
     call.text = "SUBSTRING_FROM";
     arguments.push_back(Expression());

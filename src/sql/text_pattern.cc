@@ -266,7 +266,14 @@ std::string SimilarToRegex(std::string_view pattern, std::string_view escape) {
       out += ".*";
     } else if (c == "_") {
       out += ".";
-    } else if (c.size() == 1 && std::string_view("|*+?{}").find(c[0]) != std::string_view::npos) {
+    } else if (c == "{") {
+      std::size_t end = std::min(pattern.find_first_not_of("0123456789,", i), pattern.size());
+      if (end == i || end == pattern.size() || pattern[end] != '}') {
+        Bad("a number of repetitions is {n}, {n,} or {n,m}; a brace itself must be escaped");
+      }
+      out += "{" + std::string(pattern.substr(i, end + 1 - i));
+      i = end + 1;
+    } else if (c.size() == 1 && std::string_view("|*+?").find(c[0]) != std::string_view::npos) {
       out += c;
     } else if (c == "(") {
       out += "(?:";
@@ -300,8 +307,11 @@ SimilarExtract::SimilarExtract(std::string_view pattern, std::string_view escape
 }
 SimilarExtract::~SimilarExtract() = default;
 bool SimilarExtract::Extract(std::string_view text, std::string_view& part) const {
-  re2::StringPiece piece;
-  if (!re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *regex_, &piece)) {
+  // The standard wants the pattern to match the whole text; the documentation's first example,
+  // SUBSTRING('123456789' SIMILAR '23#"456#"78' ESCAPE '#'), finds it within.
+  re2::StringPiece whole(text.data(), text.size()), piece;
+  if (!re2::RE2::FullMatch(whole, *regex_, &piece) &&
+      !re2::RE2::PartialMatch(whole, *regex_, &piece)) {
     return false;
   }
   part = {piece.data(), piece.size()};
