@@ -14,6 +14,8 @@ struct PathStep {
   enum class Kind { kMember, kElement, kAll } kind = Kind::kMember;
   std::string name;
   std::size_t index = 0;
+
+  bool operator==(const PathStep&) const = default;
 };
 
 // "$.name", "$['a name'].b", "$.list[3]", "$.list[0:].name".

@@ -1,6 +1,7 @@
 #include "sql/input_rows.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "sql/cast.h"
@@ -38,6 +39,32 @@ double ToDouble(const InputColumn& column, const InputValue& value, std::string_
   double number = 0;
   if (!ParseDouble(text, number)) Bad(column, value);
   return column.type.kind == Kind::kReal ? static_cast<double>(static_cast<float>(number)) : number;
+}
+
+// A truth value is its lowest bit, a text a literal: X'3F67A23A'.
+std::string ToBinary(const InputColumn& column, const InputValue& value) {
+  const std::size_t length = static_cast<std::size_t>(column.type.length);
+  const bool fixed = column.type.kind == Kind::kBinary;
+  if (value.kind == InputValue::Kind::kBool) {
+    std::string bytes(fixed ? length : 1, '\0');
+    bytes.back() = value.boolean ? '\1' : '\0';
+    return bytes;
+  }
+  std::string_view text = value.text;
+  if (value.kind != InputValue::Kind::kText || text.size() < 3 || text.size() % 2 == 0 ||
+      (text[0] != 'X' && text[0] != 'x') || text[1] != '\'' || text.back() != '\'') {
+    Bad(column, value);
+  }
+  std::string bytes;
+  for (text = text.substr(2, text.size() - 3); !text.empty(); text.remove_prefix(2)) {
+    unsigned byte = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + 2, byte, 16);
+    if (error != std::errc() || end != text.data() + 2) Bad(column, value);
+    bytes += static_cast<char>(byte);
+  }
+  if (bytes.size() > length) Bad(column, value);
+  if (fixed) bytes.resize(length, '\0');
+  return bytes;
 }
 
 int64_t ToExact(const InputColumn& column, const InputValue& value, std::string_view text) {
@@ -133,6 +160,10 @@ void InputRows::Set(std::size_t c, const InputValue& value) {
                      : value.kind == InputValue::Kind::kNumber
                          ? ParseDouble(text, number) && number != 0
                          : TextEqualsIgnoringCase(text, "true");
+    return;
+  }
+  if (IsBinary(kind)) {
+    out.strings()[at] = Keep(ToBinary(column, value));
     return;
   }
   if (value.kind == InputValue::Kind::kBool) {

@@ -22,6 +22,7 @@ class InputMapper::Impl {
       return base::Fail(base::Code::kInvalidArgument, "an input schema needs columns");
     }
     std::vector<InputColumn> columns;
+    std::optional<std::vector<PathStep>> flattened;  // the array whose elements become rows
     for (const MappedColumn& c : schema.columns) {
       InputColumn& column = columns.emplace_back();
       column.name = c.name;
@@ -36,8 +37,15 @@ class InputMapper::Impl {
       if (!path) return base::Fail(path.error().Within("mapping of column " + c.name));
       column.path = std::move(*path);
       for (std::size_t i = 0; i + 1 < column.path.size(); ++i) {
-        if (column.path[i].kind == PathStep::Kind::kAll) column.all = i;
+        if (column.path[i].kind != PathStep::Kind::kAll) continue;
+        if (column.all != std::string::npos) return OneArray(c.name);
+        column.all = i;
       }
+      if (column.all == std::string::npos) continue;
+      std::vector<PathStep> array = column.path;
+      array.resize(column.all);
+      if (flattened && *flattened != array) return OneArray(c.name);
+      flattened = std::move(array);
     }
     auto row_path = ParseInputPath(schema.row_path.empty() ? "$" : schema.row_path);
     if (!row_path) return base::Fail(row_path.error().Within("the record row path"));
@@ -90,6 +98,13 @@ class InputMapper::Impl {
   void Flush() { rows_.Flush(); }
 
  private:
+  static base::Status OneArray(const std::string& column) {
+    return base::Fail(base::Code::kInvalidArgument,
+                      "mapping of column " + column +
+                          ": the elements of one array become rows, and it lies in no other; take "
+                          "the others as text: $.list[0:]");
+  }
+
   void MapCsv(std::string_view record) {
     while (!record.empty()) {
       const std::size_t end = record.find(schema_.row_delimiter);
