@@ -93,7 +93,7 @@ std::unique_ptr<Plan> BindInsert(const Catalog& catalog, const ast::Insert& inse
                                            "; write CAST(... AS " + TypeName(to.type) + ")");
     }
     plan->expressions[i] =
-        MakeCast(MakeColumn(static_cast<int>(q), column.type), to.type, plan->at, true);
+        MakeCast(MakeColumn(static_cast<int>(q), column.type), to.type, plan->at);
   }
   plan->inputs.push_back(std::move(query));
   return plan;

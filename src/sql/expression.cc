@@ -105,7 +105,7 @@ ExprPtr MakeCall(std::string_view function, std::vector<ExprPtr> arguments, Posi
   return Fold(e);
 }
 
-ExprPtr MakeCast(ExprPtr from, Type to, Position at, bool assignment) {
+ExprPtr MakeCast(ExprPtr from, Type to, Position at) {
   if (from->type == to &&
       (to.kind != Kind::kInterval || (from->type.from == to.from && from->type.to == to.to))) {
     return from;
@@ -124,7 +124,6 @@ ExprPtr MakeCast(ExprPtr from, Type to, Position at, bool assignment) {
   e->op = Expr::Op::kCast;
   e->type = std::move(to);
   e->at = at;
-  e->index = assignment ? 1 : 0;
   e->arguments.push_back(std::move(from));
   return Fold(e);
 }

@@ -58,7 +58,7 @@ struct Expr {
     kRowtime,    // the row's time
     kConstant,   // value
     kCall,       // function(arguments)
-    kCast,       // arguments[0] to type; index 1: an assignment, which may not cut texts
+    kCast,       // arguments[0] to type
     kAnd,        // arguments; errors of the right count only where the left is not FALSE
     kOr,
     kCase,       // {condition, value} pairs, then the default
@@ -137,7 +137,7 @@ ExprPtr MakeRowtime(Position at = {}, bool unqualified = false);
 ExprPtr MakeConstant(Value value, Position at = {});
 ExprPtr MakeCall(std::string_view function, std::vector<ExprPtr> arguments, Position at);
 // No cast where the type is the same already. The binder says whether a cast is allowed.
-ExprPtr MakeCast(ExprPtr from, Type to, Position at, bool assignment = false);
+ExprPtr MakeCast(ExprPtr from, Type to, Position at);
 
 bool IsConstant(const Expr& e);
 bool SameExpr(const Expr& a, const Expr& b);
