@@ -77,6 +77,8 @@ class Bench:
             process.kill()
             process.wait()
         self.processes.remove(process)
+        if hasattr(process, "data"):  # gigabytes
+            shutil.rmtree(process.data, ignore_errors=True)
 
     def millstream(self, durability="sync", loops=1, core="0", extra=(), config=""):
         port = free_port()

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "codec/base64.h"
 #include "codec/big_endian.h"
@@ -64,15 +65,17 @@ bool ReadJsonString(JsonCursor& json, std::string_view& value) {
 // record's member.
 bool ReadJsonRecordMember(JsonCursor& json, std::string_view key, RecordParts& parts, bool& known) {
   known = true;
+  // A member that comes twice: the generic engine also looks at the one that does not count.
   if (key == "Data") {
-    parts.has_data = true;
+    if (std::exchange(parts.has_data, true)) return false;
     return ReadJsonString(json, parts.data);
   }
   if (key == "PartitionKey") {
-    parts.has_key = true;
+    if (std::exchange(parts.has_key, true)) return false;
     return ReadJsonString(json, parts.key);
   }
   if (key == "ExplicitHashKey") {
+    if (parts.has_explicit) return false;
     if (json.Peek() == 'n') return json.ReadNull() == JsonScan::kOk;
     parts.has_explicit = true;
     return ReadJsonString(json, parts.explicit_hash);
@@ -190,7 +193,7 @@ bool ParseJson(std::string_view body, bool single, PutRequest& request) {
     if (json.ReadKey(key) != JsonScan::kOk) return false;
     std::string_view* stream = nullptr;
     if (StreamMember(key, request, stream)) {
-      if (!ReadJsonString(json, *stream)) return false;
+      if (!stream->empty() || !ReadJsonString(json, *stream)) return false;
     } else if (single) {
       bool known;
       if (!ReadJsonRecordMember(json, key, parts, known) || !known) return false;
@@ -297,6 +300,7 @@ bool Parse(std::string_view body, bool cbor, bool single, PutRequest& request) {
   if (!(cbor ? ParseCbor(body, single, request) : ParseJson(body, single, request))) return false;
   if (request.entries.empty()) return false;
   if (request.stream_name.empty() == request.stream_arn.empty()) return false;  // both or neither
+  if (!IsAscii(request.stream_name) || !IsAscii(request.stream_arn)) return false;  // no stream's
   return PlaceEntries(request);
 }
 
