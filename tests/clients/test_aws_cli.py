@@ -1,5 +1,4 @@
-"""The AWS command line, version 1 (PyPI's `awscli`), as people use it. Version 2 is in no package registry; it
-speaks through the same botocore, whose requests tests/api checks operation by operation.
+"""The AWS command line, version 1 (PyPI's `awscli`), as people use it. Version 2: test_aws_cli_v2.py.
 
 Most calls run the command's main function in this process, which saves a second each.
 """
