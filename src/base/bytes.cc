@@ -1,7 +1,5 @@
 #include "base/bytes.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/huge_pages.h"
 
 namespace millstream::base {
 namespace {
@@ -44,7 +43,6 @@ constexpr std::size_t kSlabBytes = 256u << 10;
 // misses in the address cache; up to so many bytes, beyond which they are malloc's.
 constexpr std::size_t kHugeCarvedMin = 64u << 10;
 constexpr std::size_t kHugeCarvedMax = 2u << 20;
-constexpr std::size_t kHugePage = 2u << 20;
 constexpr std::size_t kHugeBytesMax = 64u << 20;
 constexpr uint32_t kCarvedBit = 1u << 31;  // of Block::size_class: never given back to malloc
 
@@ -140,7 +138,7 @@ Block* CarveSlab(uint32_t size_class, ThreadPool& local, SharedPool& shared) {
 // The size of a slab of whole huge pages that wastes least.
 constexpr std::size_t HugeSlabBytes(std::size_t block_bytes) {
   std::size_t best = 0, best_waste = 100;
-  for (std::size_t slab = kHugePage; slab <= 4 * kHugePage; slab += kHugePage) {
+  for (std::size_t slab = kHugePageBytes; slab <= 4 * kHugePageBytes; slab += kHugePageBytes) {
     const std::size_t waste = slab < block_bytes ? 100 : slab % block_bytes * 100 / slab;
     if (waste < best_waste) best = slab, best_waste = waste;
   }
@@ -156,9 +154,7 @@ Block* CarveHugeSlab(uint32_t size_class, SharedPool& shared) {
     shared.huge_bytes.fetch_sub(slab_bytes, std::memory_order_relaxed);
     return nullptr;
   }
-  char* slab = static_cast<char*>(std::aligned_alloc(kHugePage, slab_bytes));
-  if (slab == nullptr) throw std::bad_alloc();
-  ::madvise(slab, slab_bytes, MADV_HUGEPAGE);  // a wish
+  char* slab = AllocateHugePages(slab_bytes);
   const std::size_t count = slab_bytes / bytes;
   {
     std::lock_guard lock(shared.mutex);  // a thread keeps few that are so large, the warm ones

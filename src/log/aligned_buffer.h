@@ -1,13 +1,13 @@
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <string_view>
 #include <utility>
+
+#include "base/huge_pages.h"
 
 namespace millstream::log {
 
@@ -29,18 +29,19 @@ class AlignedBuffer {
 
   void Require(std::size_t capacity) {
     if (capacity <= capacity_) return;
-    const std::size_t alignment = capacity >= kHugeBytes / 4 ? kHugeBytes : kAlignment;
-    capacity = (capacity + alignment - 1) / alignment * alignment;
-    std::free(data_);
-    data_ = static_cast<char*>(std::aligned_alloc(alignment, capacity));
-    if (data_ == nullptr) throw std::bad_alloc();
-    if (alignment == kHugeBytes) ::madvise(data_, capacity, MADV_HUGEPAGE);  // a wish
+    std::free(std::exchange(data_, nullptr));
+    if (capacity >= base::kHugePageBytes / 4) {
+      capacity = base::WholeHugePages(capacity);
+      data_ = base::AllocateHugePages(capacity);
+    } else {
+      capacity = (capacity + kAlignment - 1) / kAlignment * kAlignment;
+      data_ = static_cast<char*>(std::aligned_alloc(kAlignment, capacity));
+      if (data_ == nullptr) throw std::bad_alloc();
+    }
     capacity_ = capacity;
   }
 
  private:
-  static constexpr std::size_t kHugeBytes = 2u << 20;
-
   char* data_ = nullptr;
   std::size_t capacity_ = 0;
 };

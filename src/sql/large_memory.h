@@ -8,13 +8,15 @@
 #include <new>
 #include <utility>
 
+#include "base/huge_pages.h"
+
 namespace millstream::sql {
 
 // Memory of tables: zero bytes. From 2 MiB on it lies on huge pages where the system has them, so
 // that random access does not miss in the address cache and fresh tables cost few page faults.
 class LargeMemory {
  public:
-  static constexpr std::size_t kHuge = std::size_t{2} << 20;
+  static constexpr std::size_t kHuge = base::kHugePageBytes;
 
   LargeMemory() = default;
   explicit LargeMemory(std::size_t size) : size_(size) {
@@ -23,7 +25,7 @@ class LargeMemory {
       if (data_ == nullptr) throw std::bad_alloc();
       return;
     }
-    size_ = (size + kHuge - 1) / kHuge * kHuge;
+    size_ = base::WholeHugePages(size);
     void* mapped =
         mmap(nullptr, size_ + kHuge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) throw std::bad_alloc();
@@ -33,7 +35,7 @@ class LargeMemory {
     if (data_ > from) munmap(from, static_cast<std::size_t>(data_ - from));
     std::size_t behind = static_cast<std::size_t>(from + kHuge - data_);
     if (behind > 0) munmap(data_ + size_, behind);
-    (void)madvise(data_, size_, MADV_HUGEPAGE);  // refused: small pages do too
+    base::WishHugePages(data_, size_);
   }
   ~LargeMemory() { Free(); }
   LargeMemory(LargeMemory&& other) noexcept
