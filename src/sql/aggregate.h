@@ -26,14 +26,9 @@ class AggregateSet {
   // Writes the results of one group to row `row` of out columns from `first`. False, with a message,
   // when a sum does not fit its type.
   bool Finish(const char* state, int row, RowBuffer& out, int first, std::string& error) const;
-  // The same for the groups of rows 0 to `rows - 1`, column by column. Rows whose sum does not fit come
-  // to `failed`, ascending, and hold no result.
-  struct Failure {
-    int row;
-    std::string message;
-  };
-  void FinishRows(const char* const* states, int rows, RowBuffer& out, int first,
-                  std::vector<Failure>& failed) const;
+  // The same for the groups of all rows of `out`, column by column. Rows whose sum does not fit
+  // leave `out`; returns a message for each.
+  std::vector<std::string> FinishRows(const char* const* states, RowBuffer& out, int first) const;
   // Forgets all groups' texts and objects.
   void Reset();
   // Memory of texts and objects beside the groups' own bytes.

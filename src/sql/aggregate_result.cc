@@ -1,12 +1,27 @@
 // Results of groups.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "sql/aggregate.h"
 #include "sql/aggregate_state.h"
 #include "sql/window_values.h"
 
 namespace millstream::sql {
+
+namespace {
+// Of the values of a distinct set, which keeps them as bytes; or their average.
+template <typename T>
+T SumOf(const std::unordered_set<std::string>& values, bool average) {
+  T sum = 0;
+  for (const std::string& bytes : values) {
+    T value;
+    std::memcpy(&value, bytes.data(), sizeof value);
+    sum += value;
+  }
+  return average ? sum / static_cast<T>(values.size()) : sum;
+}
+}  // namespace
 
 bool AggregateSet::FinishOne(const Slot& slot, const char* state, int row, Vector& to, Arena& texts,
                              std::string& error) const {
@@ -28,21 +43,9 @@ bool AggregateSet::FinishOne(const Slot& slot, const char* state, int row, Vecto
     }
     bool average = slot.call.kind == AKind::kAvg;
     if (slot.physical == Physical::kDouble) {
-      double sum = 0;
-      for (const std::string& s : o->distinct) {
-        double d;
-        std::memcpy(&d, s.data(), 8);
-        sum += d;
-      }
-      to.doubles()[row] = average ? sum / static_cast<double>(o->distinct.size()) : sum;
+      to.doubles()[row] = SumOf<double>(o->distinct, average);
     } else {
-      int64_t sum = 0;
-      for (const std::string& s : o->distinct) {
-        int64_t i;
-        std::memcpy(&i, s.data(), 8);
-        sum += i;
-      }
-      to.ints()[row] = average ? sum / static_cast<int64_t>(o->distinct.size()) : sum;
+      to.ints()[row] = SumOf<int64_t>(o->distinct, average);
     }
     return true;
   }
@@ -184,8 +187,10 @@ void CopyWords(const char* const* states, std::size_t offset, int rows, Vector& 
 }
 }  // namespace
 
-void AggregateSet::FinishRows(const char* const* states, int rows, RowBuffer& out, int first,
-                              std::vector<Failure>& failed) const {
+std::vector<std::string> AggregateSet::FinishRows(const char* const* states, RowBuffer& out,
+                                                  int first) const {
+  const int rows = out.rows();
+  std::map<int, std::string> failed;  // by row: the first message of each
   for (std::size_t k = 0; k < slots_.size(); ++k) {
     const Slot& slot = slots_[k];
     Vector& to = out.column(first + static_cast<int>(k));
@@ -213,15 +218,18 @@ void AggregateSet::FinishRows(const char* const* states, int rows, RowBuffer& ou
     }
     std::string error;
     for (int i = 0; i < rows; ++i) {
-      if (!FinishOne(slot, states[i], i, to, out.arena(), error)) failed.push_back({i, error});
+      if (!FinishOne(slot, states[i], i, to, out.arena(), error)) failed.emplace(i, error);
     }
   }
-  if (failed.empty()) return;  // one error per row, in the order of rows
-  std::stable_sort(failed.begin(), failed.end(),
-                   [](const Failure& a, const Failure& b) { return a.row < b.row; });
-  failed.erase(std::unique(failed.begin(), failed.end(),
-                           [](const Failure& a, const Failure& b) { return a.row == b.row; }),
-               failed.end());
+  if (failed.empty()) return {};
+  std::vector<int> gone;
+  std::vector<std::string> messages;
+  for (auto& [row, message] : failed) {
+    gone.push_back(row);
+    messages.push_back(std::move(message));
+  }
+  out.RemoveRows(gone);
+  return messages;
 }
 
 }  // namespace millstream::sql

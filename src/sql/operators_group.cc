@@ -162,15 +162,8 @@ class AggregateOperator final : public Operator {
         out_.rowtime()[i] = rowtime;
       }
       out_.set_rows(rows);
-      std::vector<AggregateSet::Failure> failed;
-      aggregates_.FinishRows(states_.data(), rows, out_, first, failed);
-      if (!failed.empty()) {
-        std::vector<int> gone;
-        for (const AggregateSet::Failure& f : failed) {
-          gone.push_back(f.row);
-          evaluation_.Report(rowtime, "NUMERIC_OUT_OF_RANGE", f.message);
-        }
-        out_.RemoveRows(gone);
+      for (std::string& message : aggregates_.FinishRows(states_.data(), out_, first)) {
+        evaluation_.Report(rowtime, "NUMERIC_OUT_OF_RANGE", std::move(message));
       }
       if (out_.rows() > 0) Emit(out_.view());
     }

@@ -117,15 +117,9 @@ class GroupedWindows : public Operator {
       }
       keys.Write(table, group, rows, out_);
       out_.set_rows(rows);
-      std::vector<AggregateSet::Failure> failed;
-      aggregates.FinishRows(states_.data(), rows, out_, static_cast<int>(plan_.keys.size()), failed);
-      if (!failed.empty()) {
-        std::vector<int> gone;
-        for (const AggregateSet::Failure& f : failed) {
-          gone.push_back(f.row);
-          evaluation_.Report(end, "NUMERIC_OUT_OF_RANGE", f.message);
-        }
-        out_.RemoveRows(gone);
+      for (std::string& message :
+           aggregates.FinishRows(states_.data(), out_, static_cast<int>(plan_.keys.size()))) {
+        evaluation_.Report(end, "NUMERIC_OUT_OF_RANGE", std::move(message));
       }
       if (out_.rows() > 0) Emit(out_.view());
     }
