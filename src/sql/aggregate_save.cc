@@ -1,32 +1,14 @@
 // States of aggregates as bytes of checkpoints.
 #include "sql/aggregate.h"
 #include "sql/aggregate_state.h"
+#include "sql/operator.h"
 
 namespace millstream::sql {
 
 namespace {
-void PutText(std::string_view text, std::string& out) {
-  uint64_t size = text.size();
-  out.append(reinterpret_cast<const char*>(&size), 8);
-  out.append(text);
+bool RestoreCount(std::string_view& in, int64_t& n) {
+  return RestoreInt(in, n) && n >= 0 && static_cast<uint64_t>(n) <= in.size() + 3;
 }
-bool TakeText(std::string_view& in, std::string_view& text) {
-  uint64_t size = 0;
-  if (in.size() < 8) return false;
-  std::memcpy(&size, in.data(), 8);
-  in.remove_prefix(8);
-  if (in.size() < size) return false;
-  text = in.substr(0, size);
-  in.remove_prefix(size);
-  return true;
-}
-bool TakeCount(std::string_view& in, uint64_t& n) {
-  if (in.size() < 8) return false;
-  std::memcpy(&n, in.data(), 8);
-  in.remove_prefix(8);
-  return n <= in.size() + 3;
-}
-void PutCount(uint64_t n, std::string& out) { out.append(reinterpret_cast<const char*>(&n), 8); }
 
 bool OwnsText(const AggregateCall& call, Physical physical) {
   return physical == Physical::kString &&
@@ -43,17 +25,17 @@ void AggregateSet::Save(const char* state, std::string& out) const {
       int64_t number = *reinterpret_cast<const int64_t*>(at);
       static const Object kNone;
       const Object& o = number == 0 ? kNone : *objects_[static_cast<std::size_t>(number - 1)];
-      PutCount(o.distinct.size(), out);
-      for (const std::string& s : o.distinct) PutText(s, out);
-      PutCount(o.texts.size(), out);
-      for (const std::string& s : o.texts) PutText(s, out);
-      PutText({reinterpret_cast<const char*>(o.numbers.data()), o.numbers.size() * 8}, out);
-      PutCount((o.counter ? 1 : 0) + (o.sketch ? 2 : 0), out);
+      SaveInt(static_cast<int64_t>(o.distinct.size()), out);
+      for (const std::string& s : o.distinct) SaveText(s, out);
+      SaveInt(static_cast<int64_t>(o.texts.size()), out);
+      for (const std::string& s : o.texts) SaveText(s, out);
+      SaveText({reinterpret_cast<const char*>(o.numbers.data()), o.numbers.size() * 8}, out);
+      SaveInt((o.counter ? 1 : 0) + (o.sketch ? 2 : 0), out);
       if (o.counter) o.counter->Save(out);
       if (o.sketch) o.sketch->Save(out);
     } else if (OwnsText(slot.call, slot.physical)) {
       const ValueState* s = reinterpret_cast<const ValueState*>(at);
-      PutText(s->has == 1 ? std::string_view(s->text, s->length) : std::string_view(), out);
+      SaveText(s->has == 1 ? std::string_view(s->text, s->length) : std::string_view(), out);
     }
   }
 }
@@ -67,23 +49,23 @@ bool AggregateSet::Restore(std::string_view& in, char* state) {
     if (OwnsObject(slot.call)) {
       bool used = *reinterpret_cast<int64_t*>(at) != 0;
       *reinterpret_cast<int64_t*>(at) = 0;
-      uint64_t n = 0;
+      int64_t n = 0;
       std::string_view text;
       Object object;
-      if (!TakeCount(in, n)) return false;
-      for (uint64_t i = 0; i < n; ++i) {
-        if (!TakeText(in, text)) return false;
+      if (!RestoreCount(in, n)) return false;
+      for (int64_t i = 0; i < n; ++i) {
+        if (!RestoreText(in, text)) return false;
         object.distinct.emplace(text);
       }
-      if (!TakeCount(in, n)) return false;
-      for (uint64_t i = 0; i < n; ++i) {
-        if (!TakeText(in, text)) return false;
+      if (!RestoreCount(in, n)) return false;
+      for (int64_t i = 0; i < n; ++i) {
+        if (!RestoreText(in, text)) return false;
         object.texts.emplace_back(text);
       }
-      if (!TakeText(in, text) || text.size() % 8 != 0) return false;
+      if (!RestoreText(in, text) || text.size() % 8 != 0) return false;
       object.numbers.resize(text.size() / 8);
       if (!text.empty()) std::memcpy(object.numbers.data(), text.data(), text.size());
-      if (!TakeCount(in, n)) return false;
+      if (!RestoreCount(in, n)) return false;
       if ((n & 1) != 0 && !object.Counter(objects_bytes_).Restore(in)) return false;
       if ((n & 2) != 0 && !object.Sketch(objects_bytes_).Restore(in)) return false;
       for (const std::string& s : object.distinct) objects_bytes_ += kItemBytes + s.size();
@@ -92,7 +74,7 @@ bool AggregateSet::Restore(std::string_view& in, char* state) {
       if (used) ObjectOf(at) = std::move(object);
     } else if (OwnsText(slot.call, slot.physical)) {
       std::string_view text;
-      if (!TakeText(in, text)) return false;
+      if (!RestoreText(in, text)) return false;
       ValueState* s = reinterpret_cast<ValueState*>(at);
       s->text = nullptr;
       s->capacity = 0;
