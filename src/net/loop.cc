@@ -140,11 +140,7 @@ void EpollLoop::Stop() {
 }
 
 void EpollLoop::WaitForEvents() {
-  if (!posted_here_.empty() || HasPosted()) {
-    Block(0);
-    return;
-  }
-  int timeout_ms = TimeoutMs();
+  int timeout_ms = !posted_here_.empty() || HasPosted() ? 0 : TimeoutMs();
   if (timeout_ms == 0) {
     Block(0);
     return;
