@@ -77,6 +77,7 @@ class Loader {
         setup_.streams.push_back({.name = std::move(name), .schema = input.schema});
       }
     }
+    if (auto done = NameTables(); !done) return tl::unexpected(done.error());
     if (auto done = AddNamed(); !done) return tl::unexpected(done.error());
     if (auto done = OpenInputs(); !done) return tl::unexpected(done.error());
     if (auto done = ReadReferences(); !done) return tl::unexpected(done.error());
@@ -151,9 +152,51 @@ class Loader {
     return true;
   }
 
-  // Streams that --schema NAME=, --columns, --input, --follow and --rowtime name.
+  // Reference tables of the application, and those that --reference names.
+  SqlResult<bool> NameTables() {
+    for (const analytics::ReferenceDataSource& table : setup_.definition.reference_tables) {
+      setup_.tables.push_back({{.name = table.table_name,
+                                .columns = analytics::SchemaColumns(table.schema),
+                                .rows = {}},
+                               {}});
+      table_sources_.push_back({.name = table.table_name, .schema = table.schema});
+    }
+    for (const std::string& given : options_.references) {
+      auto [name, path] = SplitName(given);
+      if (name.empty()) return Usage(fmt::format("--reference {}: write NAME=FILE", given));
+      int found = FindTable(name);
+      if (found < 0) {
+        found = static_cast<int>(setup_.tables.size());
+        setup_.tables.push_back({{.name = NewName(name), .columns = {}, .rows = {}}, {}});
+        table_sources_.push_back({.name = NewName(name)});
+      }
+      SqlTable& table = setup_.tables[static_cast<std::size_t>(found)];
+      if (!table.path.empty()) {
+        return Usage(fmt::format("--reference {}: table {} has {} already", given,
+                                 table.config.name, table.path));
+      }
+      table.path = path;
+    }
+    return true;
+  }
+
+  int FindTable(const std::string& name) const {
+    std::vector<std::string> names;
+    for (const SqlTable& table : setup_.tables) names.push_back(table.config.name);
+    return FindByName(names, name);
+  }
+
+  // As SQL reads names: in quotes as they are, else in upper case.
+  static std::string NewName(const std::string& name) {
+    bool quoted = name.size() > 2 && name.front() == '"' && name.back() == '"';
+    return quoted ? name.substr(1, name.size() - 2) : sql::UpperCase(name);
+  }
+
+  // Streams and tables that --schema NAME= and --columns name.
   SqlResult<bool> AddNamed() {
-    for (SqlStream& stream : named_) Stream(stream.name).schema = stream.schema;
+    for (SqlStream& named : named_) {
+      StreamOrTable(named.name).schema = named.schema;
+    }
     for (const std::string& given : options_.columns) {
       auto [name, text] = SplitName(given);
       auto columns = sql::ReadColumns(text);
@@ -161,7 +204,7 @@ class Loader {
         return Usage(fmt::format("--columns '{}': {} (write 'ticker VARCHAR(4), price DOUBLE')",
                                  text, columns.error().message()));
       }
-      SqlStream& stream = Stream(name.empty() ? NameOfOnlyInput() : name);
+      SqlStream& stream = StreamOrTable(name.empty() ? NameOfOnlyInput() : name);
       stream.schema = {};
       stream.schema.columns = std::move(*columns);
       stream.format_known = false;
@@ -185,10 +228,13 @@ class Loader {
     for (const SqlStream& stream : setup_.streams) names.push_back(stream.name);
     int at = FindByName(names, name);
     if (at >= 0) return setup_.streams[static_cast<std::size_t>(at)];
-    bool quoted = name.size() > 2 && name.front() == '"' && name.back() == '"';
-    setup_.streams.push_back(
-        {.name = quoted ? name.substr(1, name.size() - 2) : sql::UpperCase(name)});
+    setup_.streams.push_back({.name = NewName(name)});
     return setup_.streams.back();
+  }
+
+  SqlStream& StreamOrTable(const std::string& name) {
+    int table = name.empty() ? -1 : FindTable(name);
+    return table < 0 ? Stream(name) : table_sources_[static_cast<std::size_t>(table)];
   }
 
   // Without a name: the first stream that has no records yet.
@@ -236,20 +282,21 @@ class Loader {
     }
     for (SqlStream& stream : setup_.streams) {
       if (stream.reader == nullptr) continue;
-      if (auto ready = Prepare(stream); !ready) return ready;
+      if (auto ready = Prepare(stream, options_.records); !ready) return ready;
     }
     return true;
   }
 
-  SqlResult<bool> Prepare(SqlStream& stream) {
+  // `enveloped`: lines hold records, as tail prints them.
+  SqlResult<bool> Prepare(SqlStream& stream, bool enveloped) {
     RecordReader& reader = *stream.reader;
     bool csv = stream.schema.format == sql::InputSchema::Format::kCsv;
-    if (stream.schema.columns.empty() || (!stream.format_known && !options_.records)) {
+    if (stream.schema.columns.empty() || (!stream.format_known && !enveloped)) {
       auto sample = reader.Peek(kSampleRecords);
       if (!sample) return Running(sample.error());
       if (stream.schema.columns.empty()) {
         std::vector<std::string> data;  // of the records, where lines hold those
-        if (options_.records) {
+        if (enveloped) {
           for (std::string_view line : *sample) data.push_back(RecordData(line));
           sample->assign(data.begin(), data.end());
         }
@@ -263,7 +310,7 @@ class Loader {
       }
       csv = stream.schema.format == sql::InputSchema::Format::kCsv;
     }
-    if (csv || options_.records) reader.set_lines_only();
+    if (csv || enveloped) reader.set_lines_only();
     if (csv && stream.schema.row_delimiter != "\n" && stream.schema.row_delimiter != "\r\n") {
       reader.set_delimiter(stream.schema.row_delimiter);
     }
@@ -274,39 +321,21 @@ class Loader {
   }
 
   SqlResult<bool> ReadReferences() {
-    for (const analytics::ReferenceDataSource& table : setup_.definition.reference_tables) {
-      setup_.tables.push_back({{.name = table.table_name,
-                                .columns = analytics::SchemaColumns(table.schema),
-                                .rows = {}},
-                               {}});
-      table_schemas_.push_back(table.schema);
-    }
-    for (const std::string& given : options_.references) {
-      auto [name, path] = SplitName(given);
-      if (name.empty()) return Usage(fmt::format("--reference {}: write NAME=FILE", given));
-      std::vector<std::string> names;
-      for (const SqlTable& table : setup_.tables) names.push_back(table.config.name);
-      int found = FindByName(names, name);
-      if (found < 0) {
-        found = static_cast<int>(setup_.tables.size());
-        setup_.tables.push_back({{.name = sql::UpperCase(name), .columns = {}, .rows = {}}, {}});
-        table_schemas_.emplace_back();
-      }
-      auto at = static_cast<std::size_t>(found);
-      setup_.tables[at].path = path;
-      if (auto read = ReadTable(setup_.tables[at].config, table_schemas_[at], path); !read)
-        return read;
+    for (std::size_t i = 0; i < setup_.tables.size(); ++i) {
+      if (setup_.tables[i].path.empty()) continue;
+      if (auto read = ReadTable(i); !read) return read;
     }
     return true;
   }
 
-  SqlResult<bool> ReadTable(sql::TableConfig& table, const sql::InputSchema& schema,
-                            const std::string& path) {
-    SqlStream stream = {.name = table.name, .schema = schema};
+  SqlResult<bool> ReadTable(std::size_t at) {
+    sql::TableConfig& table = setup_.tables[at].config;
+    const std::string& path = setup_.tables[at].path;
+    SqlStream& stream = table_sources_[at];
     auto reader = RecordReader::Open(path);
     if (!reader) return Running(reader.error());
     stream.reader = std::move(*reader);
-    if (auto ready = Prepare(stream); !ready) return ready;
+    if (auto ready = Prepare(stream, false); !ready) return ready;
     table.columns.clear();
     std::vector<sql::Type> types;
     for (const sql::MappedColumn& column : stream.schema.columns) {
@@ -349,7 +378,7 @@ class Loader {
   const SqlOptions& options_;
   SqlSetup setup_;
   std::vector<SqlStream> named_;
-  std::vector<sql::InputSchema> table_schemas_;  // of setup_.tables
+  std::vector<SqlStream> table_sources_;  // of setup_.tables, in their order
 };
 
 }  // namespace

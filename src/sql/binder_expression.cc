@@ -355,7 +355,7 @@ ExprPtr Binder::Period(const ast::Expression& e) {
     return both(cmp("<=", s1, s2), cmp(">=", e1, e2));
   }
   if (word == "OVERLAPS") {
-    if (strictly) return both(cmp("<", s1, s2), both(cmp("<", s2, e1), cmp("<", e1, e2)));
+    if (strictly) return both(cmp(">", s1, s2), cmp("<", e1, e2));
     return both(cmp("<", s1, e2), cmp("<", s2, e1));
   }
   if (word == "PRECEDES") {
@@ -364,14 +364,16 @@ ExprPtr Binder::Period(const ast::Expression& e) {
   if (word == "SUCCEEDS") {
     return cmp(immediately ? "=" : strictly ? ">" : ">=", s1, e2);
   }
-  if (word == "LEADS") {  // starts before and does not end after
-    if (immediately) return both(cmp("=", e1, s2), cmp("<", s1, s2));
-    if (strictly) return both(cmp("<", s1, s2), cmp("<", e1, e2));
-    return both(cmp("<=", s1, s2), cmp("<=", e1, e2));
+  // The periods overlap; the left one begins first and does not end last.
+  if (word == "LEADS") {
+    ExprPtr begins = cmp("<", s1, s2);
+    if (immediately) return both(begins, cmp("=", e1, e2));
+    return both(begins, both(cmp("<", s2, e1), cmp(strictly ? "<" : "<=", e1, e2)));
   }
-  if (immediately) return both(cmp("=", s1, e2), cmp(">", e1, e2));  // LAGS
-  if (strictly) return both(cmp(">", s1, s2), cmp(">", e1, e2));
-  return both(cmp(">=", s1, s2), cmp(">=", e1, e2));
+  // LAGS: the left one ends last and does not begin first.
+  ExprPtr ends = cmp(">", e1, e2);
+  if (immediately) return both(cmp("=", s1, s2), ends);
+  return both(cmp(strictly ? ">" : ">=", s1, s2), both(cmp("<", s1, e2), ends));
 }
 
 int64_t Binder::ConstantInteger(const ast::Expression& e, const char* what, int64_t min,

@@ -171,6 +171,38 @@ def test_a_reference_table(sql, tmp_path):
     assert [json.loads(line)["NAME"] for line in done.stdout.splitlines()] == ["Amazon", "Amazon", "Tbv Inc"]
 
 
+def test_a_reference_table_has_a_quoted_name_and_columns_in_sql(sql, tmp_path):
+    """As the documented example has it: "CompanyName", with "Ticker" and "Company"."""
+    (tmp_path / "names.csv").write_text("AMZN,Amazon\nTBV,Tbv Inc\n")
+    (tmp_path / "names.json").write_text(ndjson([{"Ticker": "AMZN", "Company": "Amazon"}, {"Ticker": "TBV", "Company": "Tbv Inc"}]))
+    (tmp_path / "join.sql").write_text("""
+        CREATE STREAM d (ticker VARCHAR(4), name VARCHAR(16));
+        CREATE PUMP p AS INSERT INTO d SELECT STREAM s."ticker", "c"."Company"
+        FROM source_sql_stream_001 s LEFT JOIN "CompanyName" AS "c" ON s."ticker" = "c"."Ticker";""")
+    for file in ("names.csv", "names.json"):
+        done = sql("join.sql", "--schema", "schema.json", "--input", "records.json", "--reference", f'"CompanyName"={tmp_path}/{file}',
+                   "--columns", '"CompanyName"="Ticker" VARCHAR(4), "Company" VARCHAR(16)', "--bare")
+        assert [json.loads(line)["NAME"] for line in done.stdout.splitlines()] == ["Amazon", "Amazon", "Tbv Inc"]
+    twice = sql("join.sql", "--input", "records.json", "--reference", f"n={tmp_path}/names.csv", "--reference", f"N={tmp_path}/names.json",
+                check=False)
+    assert twice.returncode == 2 and "table N has" in twice.stderr
+
+
+def test_a_reference_table_beside_records_of_tail(sql, tmp_path):
+    import base64
+    (tmp_path / "tail.json").write_text(ndjson(
+        {"SequenceNumber": str(n), "ApproximateArrivalTimestamp": r["at"], "PartitionKey": "k",
+         "Data": base64.b64encode(json.dumps(r).encode()).decode()} for n, r in enumerate(RECORDS)))
+    (tmp_path / "names.json").write_text(ndjson([{"ticker": "AMZN", "name": "Amazon"}]))
+    (tmp_path / "join.sql").write_text("""
+        CREATE STREAM d (ticker VARCHAR(4), name VARCHAR(16));
+        CREATE PUMP p AS INSERT INTO d SELECT STREAM s."ticker", c."name"
+        FROM source_sql_stream_001 s JOIN names c ON s."ticker" = c."ticker";""")
+    done = sql("join.sql", "--schema", "schema.json", "--input", "tail.json", "--records", "--reference", f"NAMES={tmp_path}/names.json",
+               "--bare")
+    assert [json.loads(line)["NAME"] for line in done.stdout.splitlines()] == ["Amazon", "Amazon"]
+
+
 def test_records_of_tail_keep_their_arrival(sql, tmp_path):
     import base64
     lines = [{"ShardId": "shardId-000000000000", "SequenceNumber": str(n), "ApproximateArrivalTimestamp": r["at"], "PartitionKey": f"k{n}",
