@@ -67,6 +67,13 @@ def flink_rows(path):
     return +rows
 
 
+def build_flink(target):
+    """Compiles the program that runs Flink; its class path. Maven fetches what it needs."""
+    subprocess.run(["mvn", "-q", "-B", f"-Dbuild={target}", "compile", "dependency:build-classpath",
+                    f"-Dmdep.outputFile={target}/classpath"], cwd=HOME / "flink", check=True, stdout=subprocess.PIPE, text=True)
+    return f"{target}/classes:{(Path(target) / 'classpath').read_text().strip()}"
+
+
 class Bench:
     def __init__(self, args):
         self.args = args
@@ -77,18 +84,14 @@ class Bench:
         with open(self.events, "rb") as f:  # into the page cache
             while f.read(1 << 20):
                 pass
-        self.classpath = self.build_flink()
+        try:
+            self.classpath = build_flink(self.files / "flink")
+        except subprocess.CalledProcessError as failed:
+            raise SystemExit(f"Maven did not build bench/nexmark/flink:\n{failed.stdout}") from failed
         self.rows = []
 
     def pinned(self, command, **kwargs):
         return subprocess.Popen(["taskset", "-c", str(self.args.core), *map(str, command)], **kwargs)
-
-    def build_flink(self):
-        project = HOME / "flink"
-        target = self.files / "flink"
-        subprocess.run(["mvn", "-q", "-B", f"-Dbuild={target}", "compile", "dependency:build-classpath",
-                        f"-Dmdep.outputFile={target}/classpath"], cwd=project, check=True)
-        return f"{target}/classes:{(target / 'classpath').read_text().strip()}"
 
     def millstream(self, query):
         """(CPU seconds, wall seconds) of a whole process, and where its rows are."""

@@ -73,6 +73,8 @@ class SqlInput::Impl : private sql::LineFacts {
     if (!options_.rowtime.empty()) {
       ASSIGN_OR_RETURN(time_column_, FindTimeColumn(schema));
     }
+    arrival_column_ = schema.columns.size() - (hidden_ ? 1 : 0);
+    arrival_known_ = options_.records;
     ASSIGN_OR_RETURN(
         mapper_, sql::InputMapper::Create(
                      schema, options_.has_shards, [this](const sql::Batch& rows) { Take(rows); },
@@ -96,7 +98,10 @@ class SqlInput::Impl : private sql::LineFacts {
     }
   }
 
-  void Add(std::string_view record, const sql::RecordFacts& facts) { mapper_->Map(record, facts); }
+  void Add(std::string_view record, const sql::RecordFacts& facts) {
+    arrival_known_ = true;
+    mapper_->Map(record, facts);
+  }
   void Flush() { mapper_->Flush(); }
 
  private:
@@ -189,8 +194,7 @@ class SqlInput::Impl : private sql::LineFacts {
         last_ms_ = std::max(last_ms_, column.ints()[i]);
         times_[static_cast<std::size_t>(i)] = last_ms_;
       }
-      view_.rows = rows.rows;
-      view_.rowtime = times_.data();
+      Timed(rows.rows);
       return emit_(view_);
     }
     for (int i = 0; i < rows.rows; ++i) {
@@ -209,10 +213,18 @@ class SqlInput::Impl : private sql::LineFacts {
       }
       times_[at] = last_ms_;
     }
-    view_.rows = rows.rows;
-    view_.rowtime = times_.data();
+    Timed(rows.rows);
     if (all) return emit_(view_);
     EmitKept();
+  }
+
+  // The rows of `view_` have `times_`. A record of which nothing else is known arrived then.
+  void Timed(int rows) {
+    view_.rows = rows;
+    view_.rowtime = times_.data();
+    if (arrival_known_) return;
+    std::copy_n(times_.data(), rows, arrival_.ints());
+    view_.columns[arrival_column_] = &arrival_;
   }
 
   void EmitKept() {
@@ -269,6 +281,9 @@ class SqlInput::Impl : private sql::LineFacts {
   bool hidden_ = false;
   sql::Type time_type_;
   sql::Batch view_;
+  std::size_t arrival_column_ = 0;  // of `view_`: behind the application's own
+  bool arrival_known_ = false;
+  sql::Vector arrival_{sql::Physical::kInt};
   std::vector<int64_t> times_;
   std::vector<uint8_t> keep_;
 };

@@ -66,6 +66,16 @@ def test_without_a_schema_one_is_discovered_and_told(sql):
     assert 'assumed from the first 3 records' in done.stderr and '"price" DOUBLE, "COL_at" TIMESTAMP' in done.stderr
 
 
+def test_the_arrival_is_the_time_of_the_row(sql, tmp_path):
+    (tmp_path / "arrival.sql").write_text("""CREATE STREAM d (t TIMESTAMP, r TIMESTAMP, ticker VARCHAR(4));
+        CREATE PUMP p AS INSERT INTO d SELECT STREAM approximate_arrival_time, s.ROWTIME, "ticker" FROM source_sql_stream_001 s;""")
+    times = ["2026-01-01 11:00:20.000", "2026-01-01 11:00:30.000", "2026-01-01 11:01:59.000"]
+    for columns in ('"ticker" VARCHAR(4)', '"ticker" VARCHAR(4), "at" TIMESTAMP', '"at" VARCHAR(32), "ticker" VARCHAR(4)'):
+        done = sql("arrival.sql", "--columns", columns, "--input", "records.json", "--rowtime", "$.at", "--bare")
+        assert [json.loads(line) for line in done.stdout.splitlines()] == [
+            {"T": time, "R": time, "TICKER": record["ticker"]} for time, record in zip(times, RECORDS, strict=True)]
+
+
 def test_columns_in_sql(sql):
     done = sql("app.sql", "--columns", '"ticker" VARCHAR(4), "price" DOUBLE', "--input", "records.json", "--rowtime", "$.at")
     assert rows(done.stdout) == RESULTS and done.stderr == ""

@@ -24,14 +24,22 @@ import org.apache.flink.util.CloseableIterator;
  * query's changelog there, a line for each row: kind, then the fields, separated by tabs. Each of RUNS
  * runs then reads EVENTS and SHORT in turn, and each is printed as "wall seconds, CPU seconds" of this
  * process. What both have in common (planning, the cluster) can be taken off.
+ *
+ * <p>{@code Main --results (EVENTS TABLES QUERY RESULTS)...} only writes the changelogs of queries.
  */
 public final class Main {
   private Main() {}
 
   public static void main(String[] args) throws Exception {
+    if (args[0].equals("--results")) {
+      for (int i = 1; i < args.length; i += 4) {
+        writeResults(args[i], read(args[i + 1]), read(args[i + 2]), Path.of(args[i + 3]));
+      }
+      System.exit(0);
+    }
     String[] files = {args[0], args[1]};
-    String tables = Files.readString(Path.of(args[2]));
-    String query = Files.readString(Path.of(args[3]));
+    String tables = read(args[2]);
+    String query = read(args[3]);
     int runs = Integer.parseInt(args[4]);
     if (args.length > 5) {
       writeResults(args[0], tables, query, Path.of(args[5]));
@@ -42,6 +50,10 @@ public final class Main {
       for (String file : files) System.out.println(run(file, tables, query));
     }
     System.exit(0); // the mini cluster leaves threads behind
+  }
+
+  private static String read(String path) throws Exception {
+    return Files.readString(Path.of(path));
   }
 
   private static String run(String events, String tables, String query) throws Exception {
