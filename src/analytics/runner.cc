@@ -247,6 +247,11 @@ void Runner::BeginStop() {
   waker_->Wake();
 }
 
+void Runner::LeaveExecutor() {
+  environment_.executor->Cancel(task_);
+  waker_->Forget();
+}
+
 base::Status Runner::Stop() {
   BeginStop();
   {
@@ -254,7 +259,7 @@ base::Status Runner::Stop() {
     changed_.wait_for(lock, std::chrono::milliseconds(options_.stop_patience_ms),
                       [this] { return stopped_; });
   }
-  environment_.executor->Cancel(task_);
+  LeaveExecutor();
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !checkpoint_under_way_ && !reload_under_way_; });
@@ -272,7 +277,7 @@ base::Status Runner::Stop() {
 }
 
 void Runner::AbandonForTest() {
-  environment_.executor->Cancel(task_);
+  LeaveExecutor();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return !checkpoint_under_way_ && !reload_under_way_; });
 }

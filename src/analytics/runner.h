@@ -123,6 +123,7 @@ class Runner final : public base::Task, public std::enable_shared_from_this<Runn
   int64_t NowMs();
   bool WritersIdle() const;
   std::size_t PendingBytes() const;
+  void LeaveExecutor();
   void UpdateMetrics();
 
   // runner_checkpoint.cc

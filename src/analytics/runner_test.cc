@@ -323,6 +323,18 @@ TEST_F(RunnerTest, CrashesChangeNoResult) {
   ExpectExactlyOnce();
 }
 
+// Streams and writes that are under way keep the waker; the executor need not outlive them.
+TEST_F(RunnerTest, WakesNobodyWhenItsTaskIsGone) {
+  Open();
+  Start();
+  Put("a");
+  WaitForRecords("RAW", 1);
+  runner_->AbandonForTest();
+  executor_ = nullptr;
+  Put("b");  // its reader is woken
+  runner_ = nullptr;
+}
+
 TEST_F(RunnerTest, AWallClockThatJumpsBackStopsNoWindow) {
   Open();
   Start();

@@ -13,6 +13,12 @@ struct Runner::Waker {
     executor = &to;
     task = id;
   }
+  // Nobody is woken any more. Writes and waits that are under way hold the waker, and the executor
+  // may be gone before they end.
+  void Forget() {
+    std::lock_guard lock(mutex);
+    executor = nullptr;
+  }
   void Wake() {
     std::lock_guard lock(mutex);
     if (executor != nullptr) executor->Wake(task);
