@@ -1,6 +1,7 @@
 #include "sql/application.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "sql/application_impl.h"
 
@@ -18,24 +19,46 @@ base::Status Application::Impl::CheckState() {
   return base::Fail(base::Code::kResourceExhausted, failure_);
 }
 
-void Application::Impl::EmitConstants(int64_t now) {
-  for (auto& [op, plan] : constants_) {
-    RowBuffer buffer(PhysicalColumns(plan->columns));
-    for (const auto& row : plan->rows) {
-      for (std::size_t c = 0; c < row.size(); ++c) {
-        Vector& v = buffer.column(static_cast<int>(c));
-        v.SetValue(buffer.rows(), row[c], buffer.arena());
-      }
-      buffer.Commit(now);
-      if (buffer.full()) {
-        op->Push(0, buffer.view());
-        buffer.Clear();
-      }
-    }
-    if (buffer.rows() > 0) op->Push(0, buffer.view());
-    op->Advance(0, INT64_MAX);
+void Application::Impl::ReportError(ErrorRow row) {
+  static constexpr std::size_t kEarlyErrorsMax = 1000;
+  if (begun_) {
+    if (error_sink_) error_sink_(row);
+    return;
   }
-  constants_.clear();
+  if (early_errors_.size() == kEarlyErrorsMax) {
+    row.message = "more rows of reference tables fail; the first " +
+                  std::to_string(kEarlyErrorsMax) + " are above";
+    row.data_row.clear();
+  } else if (early_errors_.size() > kEarlyErrorsMax) {
+    return;
+  }
+  early_errors_.push_back(std::move(row));
+}
+
+void Application::Impl::Begin(int64_t now) {
+  if (begun_) return;
+  begun_ = true;
+  for (const ErrorRow& row : std::exchange(early_errors_, {})) ReportError(row);
+  for (const RelationInput& relation : relations_) {
+    const int columns = static_cast<int>(relation.plan->columns.size());
+    RowBuffer buffer(PhysicalColumns(relation.plan->columns));
+    RelationReader::Rows rows;
+    try {
+      rows = RelationRows(*relation.plan, relation.pump);
+    } catch (const SqlError& error) {
+      failure_ = "pump " + relation.pump + ": " + error.ToError().message();
+      return;
+    }
+    for (const std::string& row : rows) {
+      ReadRow(row, buffer, buffer.rows(), 0, columns);
+      buffer.Commit(now);
+      if (!buffer.full()) continue;
+      relation.to->Push(relation.port, buffer.view());
+      buffer.Clear();
+    }
+    if (buffer.rows() > 0) relation.to->Push(relation.port, buffer.view());
+    relation.to->Advance(relation.port, INT64_MAX);
+  }
 }
 
 Application::Application(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -97,9 +120,9 @@ base::Status Application::Push(std::string_view input, const Batch& rows) {
     return base::Fail(base::Code::kNotFound, "no input: " + std::string(input));
   }
   if (rows.rows == 0) return {};
-  if (!impl_->failure_.empty()) return impl_->CheckState();
   CHECK(rows.rows <= kBatchRows);
-  impl_->EmitConstants(rows.rowtime[0]);
+  impl_->Begin(rows.rowtime[0]);
+  if (!impl_->failure_.empty()) return impl_->CheckState();
   bool ascending = true;
   int64_t t = last->second;
   for (int i = 0; i < rows.rows; ++i) {
@@ -131,8 +154,8 @@ base::Status Application::Advance(std::string_view input, int64_t rowtime) {
   if (last == impl_->last_.end()) {
     return base::Fail(base::Code::kNotFound, "no input: " + std::string(input));
   }
+  impl_->Begin(rowtime);
   if (!impl_->failure_.empty()) return impl_->CheckState();
-  impl_->EmitConstants(rowtime);
   if (rowtime < last->second) return {};
   last->second = rowtime;
   impl_->nodes_.find(input)->second->Advance(0, rowtime);
@@ -159,13 +182,17 @@ base::Status Application::ReplaceTable(std::string_view table,
                             std::to_string(it->second.columns.size()));
     }
   }
-  impl_->ReplaceTable(it->first, std::move(rows));
+  try {
+    impl_->ReplaceTable(it->first, std::move(rows));
+  } catch (const SqlError& error) {
+    return base::Fail(error.ToError());
+  }
   return {};
 }
 
 std::string Application::Save() const {
   std::string out = "MSQL3";
-  SaveInt(impl_->constants_.empty() ? 0 : 1, out);
+  SaveInt(impl_->begun_ ? 0 : 1, out);
   for (const auto& [name, last] : impl_->last_) SaveInt(last, out);
   for (const auto& op : impl_->operators_) {
     std::string state;
@@ -187,8 +214,8 @@ base::Status Application::Restore(std::string_view in) {
   }
   if (in.substr(0, 5) != "MSQL3") return bad();
   in.remove_prefix(5);
-  int64_t constants = 0;
-  if (!RestoreInt(in, constants)) return bad();
+  int64_t fresh = 0;
+  if (!RestoreInt(in, fresh)) return bad();
   for (auto& [name, last] : impl_->last_) {
     if (!RestoreInt(in, last)) return bad();
   }
@@ -197,7 +224,10 @@ base::Status Application::Restore(std::string_view in) {
     if (!RestoreText(in, state)) return bad();
     if (!op->Restore(state) || !state.empty()) return bad();
   }
-  if (constants == 0) impl_->constants_.clear();
+  if (fresh == 0) {
+    impl_->begun_ = true;
+    impl_->early_errors_.clear();
+  }
   return in.empty() ? base::Status() : bad();
 }
 

@@ -42,7 +42,7 @@ void Application::Impl::Build(std::string_view text, const ApplicationConfig& co
   }
   statements_ = std::move(*statements);
   for (ast::Statement& statement : statements_) Run(statement);
-  for (const auto& lookup : catalog_.lookups) lookup->Fill(TableRows(*lookup->plan));
+  for (const auto& lookup : catalog_.lookups) lookup->Fill(RelationRows(*lookup->plan, ""));
 }
 
 void Application::Impl::Connect() {
@@ -96,21 +96,23 @@ Operator* Application::Impl::Keep(std::unique_ptr<Operator> op, const std::strin
 }
 
 Operator* Application::Impl::Make(const Plan& plan, const std::string& pump) {
+  if (!plan.streaming) {
+    Operator* pass = Keep(std::make_unique<PassOperator>(), pump, PlanKindName(plan.kind));
+    relations_.push_back({pass, 0, &plan, pump});
+    return pass;
+  }
   std::unique_ptr<Operator> op;
   switch (plan.kind) {
-    case Plan::Kind::kStream:
     case Plan::Kind::kTable:
-    case Plan::Kind::kValues: {
-      auto pass = std::make_unique<PassOperator>();
-      if (plan.kind == Plan::Kind::kStream) nodes_.at(plan.name)->Subscribe(pass.get(), 0);
-      if (plan.kind == Plan::Kind::kValues) constants_.emplace_back(pass.get(), &plan);
-      if (plan.kind == Plan::Kind::kTable) {
-        throw SqlError(plan.at, "a pump needs a stream in FROM; join the table with one",
-                       base::Code::kNotSupported);
-      }
-      op = std::move(pass);
+    case Plan::Kind::kValues:
+    case Plan::Kind::kExcept:
+    case Plan::Kind::kIntersect:
+      CHECK_MSG(false, "a relation that is planned as a stream");
       break;
-    }
+    case Plan::Kind::kStream:
+      op = std::make_unique<PassOperator>();
+      nodes_.at(plan.name)->Subscribe(op.get(), 0);
+      break;
     case Plan::Kind::kProject:
       op = MakeProject(plan, runtime_, pump);
       break;
@@ -159,7 +161,7 @@ Operator* Application::Impl::Make(const Plan& plan, const std::string& pump) {
       std::vector<std::string> rows[2];
       for (int s = 0; s < 2; ++s) {
         const Plan& side = *plan.inputs[static_cast<std::size_t>(s)];
-        if (!side.streaming) rows[s] = TableRows(side);
+        if (!side.streaming) rows[s] = RelationRows(side, pump);
       }
       op = MakeJoin(plan, runtime_, pump, rows);
       break;
@@ -169,7 +171,7 @@ Operator* Application::Impl::Make(const Plan& plan, const std::string& pump) {
   int port = 0;
   for (const auto& input : plan.inputs) {
     if (plan.kind == Plan::Kind::kJoin && !input->streaming) {
-      table_sides_.push_back({raw, port, input.get()});
+      table_sides_.push_back({raw, port, input.get(), pump});
       ++port;
       continue;
     }
@@ -180,66 +182,30 @@ Operator* Application::Impl::Make(const Plan& plan, const std::string& pump) {
 
 void Application::Impl::ReplaceTable(const std::string& name,
                                      std::vector<std::vector<Value>> rows) {
-  tables_[name] = std::move(rows);
-  for (const TableSide& side : table_sides_) {
-    if (Reads(*side.plan, name)) side.join->SetTable(side.port, TableRows(*side.plan));
+  tables_[name].swap(rows);
+  try {
+    FillFrom(name);
+  } catch (const SqlError&) {
+    tables_[name].swap(rows);
+    FillFrom(name);
+    throw;
   }
+}
+
+void Application::Impl::FillFrom(const std::string& table) {
+  // A query inside an expression stands behind those inside its own expressions.
   for (const auto& lookup : catalog_.lookups) {
-    if (Reads(*lookup->plan, name)) lookup->Fill(TableRows(*lookup->plan));
+    if (ReadsTable(*lookup->plan, table)) lookup->Fill(RelationRows(*lookup->plan, ""));
   }
-}
-
-bool Application::Impl::Reads(const Plan& plan, const std::string& table) {
-  if (plan.kind == Plan::Kind::kTable && plan.name == table) return true;
-  for (const auto& input : plan.inputs) {
-    if (Reads(*input, table)) return true;
-  }
-  return false;
-}
-
-std::vector<std::string> Application::Impl::TableRows(const Plan& plan) {
-  const std::vector<std::vector<Value>>* rows = &plan.rows;
-  if (plan.kind == Plan::Kind::kTable) rows = &tables_.at(plan.name);
-  if (plan.kind == Plan::Kind::kProject) return ProjectedRows(plan);
-  if (plan.kind != Plan::Kind::kTable && plan.kind != Plan::Kind::kValues) {
-    throw SqlError(plan.at, "this query over a reference table is not supported",
-                   base::Code::kNotSupported);
-  }
-  std::vector<std::string> out;
-  RowBuffer buffer(PhysicalColumns(plan.columns));
-  for (const auto& row : *rows) {
-    buffer.Clear();
-    for (std::size_t c = 0; c < plan.columns.size(); ++c) {
-      buffer.column(static_cast<int>(c)).SetValue(0, row[c], buffer.arena());
+  for (const RelationInput& side : table_sides_) {
+    if (ReadsTable(*side.plan, table)) {
+      side.to->SetTable(side.port, RelationRows(*side.plan, side.pump));
     }
-    buffer.Commit(0);
-    std::string bytes;
-    AppendRow(buffer.view(), 0, bytes);
-    out.push_back(std::move(bytes));
   }
-  return out;
 }
 
-std::vector<std::string> Application::Impl::ProjectedRows(const Plan& plan) {
-  class Collect final : public Operator {
-   public:
-    std::vector<std::string> rows;
-    void Push(int, const Batch& batch) override {
-      for (int i = 0; i < batch.rows; ++i) AppendRow(batch, i, rows.emplace_back());
-    }
-    void Advance(int, int64_t) override {}
-  };
-  Collect collect;
-  std::unique_ptr<Operator> project = MakeProject(plan, runtime_, "");
-  project->SetOutput(&collect, 0);
-  RowBuffer buffer(PhysicalColumns(plan.inputs[0]->columns));
-  for (const std::string& bytes : TableRows(*plan.inputs[0])) {
-    buffer.Clear();
-    ReadRow(bytes, buffer, 0, 0, static_cast<int>(plan.inputs[0]->columns.size()));
-    buffer.Commit(0);
-    project->Push(0, buffer.view());
-  }
-  return std::move(collect.rows);
+RelationReader::Rows Application::Impl::RelationRows(const Plan& plan, const std::string& pump) {
+  return RelationReader(tables_, runtime_, pump, state_bytes_max_).Read(plan);
 }
 
 void Application::Impl::CheckCycles() {
@@ -383,6 +349,11 @@ void Application::Impl::CreateStream(const ast::Statement& s) {
   const std::string& name = s.name.text;
   if (UpperCase(name) == "ERROR_STREAM") {
     throw SqlError(s.name.at, "error_stream is the stream of failed rows; choose another name");
+  }
+  if (catalog_.tables.count(name) != 0 || catalog_.views.count(name) != 0) {
+    throw SqlError(s.name.at, name + " is the name of a " +
+                                  (catalog_.tables.count(name) != 0 ? "reference table" : "view") +
+                                  "; choose another one");
   }
   auto existing = catalog_.streams.find(name);
   if (existing != catalog_.streams.end()) {

@@ -13,6 +13,7 @@
 #include "sql/binder.h"
 #include "sql/operator.h"
 #include "sql/plan.h"
+#include "sql/relation.h"
 
 namespace millstream::sql {
 
@@ -44,9 +45,7 @@ class Application::Impl {
   explicit Impl(base::Clock& clock) {
     runtime_.clock = &clock;
     runtime_.query_start_ms = clock.WallMs();
-    runtime_.on_error = [this](ErrorRow row) {
-      if (error_sink_) error_sink_(row);
-    };
+    runtime_.on_error = [this](ErrorRow row) { ReportError(std::move(row)); };
   }
 
   void Build(std::string_view text, const ApplicationConfig& config);
@@ -71,16 +70,17 @@ class Application::Impl {
   // The operator of a plan node with all below it, reading from streams.
   Operator* Make(const Plan& plan, const std::string& pump);
 
-  // New rows of a reference table: for the joins and the expressions that read it.
+  // New rows of a reference table: for the joins and the expressions that read it. Throws SqlError
+  // and keeps the old rows when they cannot be computed.
   void ReplaceTable(const std::string& name, std::vector<std::vector<Value>> rows);
-  static bool Reads(const Plan& plan, const std::string& table);
-
-  // The rows of a relation (a table, VALUES, or a projection of one) as packed rows.
-  std::vector<std::string> TableRows(const Plan& plan);
-  std::vector<std::string> ProjectedRows(const Plan& plan);
+  void FillFrom(const std::string& table);
+  RelationReader::Rows RelationRows(const Plan& plan, const std::string& pump);
   void CheckCycles();
 
-  void EmitConstants(int64_t now);
+  // Before the first row or bound: the rows of relations that are inserted into streams, at its
+  // time, and what failed in the queries over tables.
+  void Begin(int64_t now);
+  void ReportError(ErrorRow row);
 
   void AddInput(const InputConfig& input);
   void AddTable(const TableConfig& table);
@@ -94,21 +94,24 @@ class Application::Impl {
   std::vector<std::string> order_;
   std::map<std::string, std::unique_ptr<StreamNode>, std::less<>> nodes_;
   std::map<std::string, int64_t, std::less<>> last_;
-  std::map<std::string, std::vector<std::vector<Value>>> tables_;
-  struct TableSide {
-    Operator* join;
+  TableMap tables_;
+  struct RelationInput {
+    Operator* to;
     int port;
     const Plan* plan;
+    std::string pump;
   };
-  std::vector<TableSide> table_sides_;
+  std::vector<RelationInput> table_sides_;  // of joins
+  std::vector<RelationInput> relations_;    // that pumps insert
   std::vector<Pump> pumps_;
   std::vector<std::unique_ptr<Plan>> plans_;
   std::vector<std::unique_ptr<Operator>> operators_;
   std::vector<StateSize> labels_;  // of operators_; their bytes are not kept up
   std::size_t state_bytes_max_ = 0;
   std::string failure_;  // why the application stopped
-  std::vector<std::pair<Operator*, const Plan*>> constants_;
   std::function<void(const ErrorRow&)> error_sink_;
+  bool begun_ = false;
+  std::vector<ErrorRow> early_errors_;  // of tables, before it has begun
   std::unique_ptr<base::Error> parse_error_;
   std::vector<int64_t> raised_;
 };

@@ -1,5 +1,6 @@
-#include "sql/binder_impl.h"
+#include <algorithm>
 
+#include "sql/binder_impl.h"
 #include "sql/cast.h"
 #include "sql/lexer.h"
 
@@ -194,7 +195,11 @@ ExprPtr Binder::Name(const ast::Expression& e) {
   std::vector<std::string> names, aliases;
   bool rowtime = last.text == "ROWTIME";
   if (e.path.size() == 1) {
-    if (rowtime) return MakeRowtime(e.at, true);
+    const auto& relations = context_.scope->relations;
+    auto timed = [](const Relation& relation) { return relation.rowtime != nullptr; };
+    const bool timeless =
+        !relations.empty() && std::none_of(relations.begin(), relations.end(), timed);
+    if (rowtime && !timeless) return MakeRowtime(e.at, true);
     ExprPtr found;
     for (const Relation& relation : context_.scope->relations) {
       for (const Entry& entry : relation.entries) {
@@ -208,6 +213,7 @@ ExprPtr Binder::Name(const ast::Expression& e) {
       }
     }
     if (found) return found;
+    if (rowtime) throw SqlError(e.at, "ROWTIME is of streams; rows of a reference table have none");
   } else {
     const ast::Name& qualifier = e.path[e.path.size() - 2];
     for (const Relation& relation : context_.scope->relations) {

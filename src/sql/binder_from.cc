@@ -175,12 +175,13 @@ Binder::From Binder::Join(const ast::TableReference& table) {
   join->at = table.at;
   join->join = table.join;
   join->streaming = left.plan->streaming || right.plan->streaming;
-  if (!join->streaming) {
-    throw SqlError(table.at, "a join of two reference tables is not supported",
-                   base::Code::kNotSupported);
+  if (join->streaming) {
+    join->sides[0] = SideOf(*table.left, *left.plan, table.join);
+    join->sides[1] = SideOf(*table.right, *right.plan, table.join);
+  } else {
+    // All rows of a relation are of one moment: within it, each meets each.
+    for (JoinSide& side : join->sides) side = {JoinSide::Window::kRange, 0};
   }
-  join->sides[0] = SideOf(*table.left, *left.plan, table.join);
-  join->sides[1] = SideOf(*table.right, *right.plan, table.join);
   // A stream's rows leave a join with a reference table at their own time.
   bool keeps_time[2];
   for (int s = 0; s < 2; ++s) {

@@ -44,6 +44,9 @@ std::vector<std::string> AggregateNames();
 // `e` as a function of ROWTIME alone, or null.
 ExprPtr AsRowtimeFunction(const ExprPtr& e, const std::vector<PlanColumn>& columns);
 
+// A relation without its repeated rows.
+std::unique_ptr<Plan> DistinctRows(std::unique_ptr<Plan> relation);
+
 void SplitAnd(const ExprPtr& e, std::vector<ExprPtr>& out);
 // Either may be null.
 ExprPtr MakeAnd(ExprPtr a, ExprPtr b);
@@ -78,6 +81,8 @@ class Binder {
   std::unique_ptr<Plan> Select(const ast::Query& query);
   void GroupWindows(const ast::Query& query, Plan& group, std::unique_ptr<Plan>& input);
   std::unique_ptr<Plan> SetOperation(const ast::Query& query);
+  std::unique_ptr<Plan> OrderRows(const ast::Query& query, std::unique_ptr<Plan> plan);
+  std::unique_ptr<Plan> Limit(const ast::Query& query, std::unique_ptr<Plan> plan);
   std::unique_ptr<Plan> Values(const ast::Query& query);
   From BindFrom(const ast::TableReference& table);
   From Join(const ast::TableReference& table);

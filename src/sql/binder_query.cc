@@ -48,17 +48,26 @@ std::unique_ptr<Plan> CastColumns(std::unique_ptr<Plan> input, const std::vector
 
 std::unique_ptr<Plan> Binder::SetOperation(const ast::Query& query) {
   auto left = Query(*query.left), right = Query(*query.right);
-  if (left->streaming != right->streaming) {
-    throw SqlError(query.at, query.operation + " of a stream and a relation is not possible");
+  const std::string& operation = query.operation;
+  const bool streaming = left->streaming;
+  if (streaming != right->streaming) {
+    throw SqlError(query.at, operation + " of a stream and a relation is not possible");
   }
-  if (query.operation != "UNION" || !query.all) {
-    throw SqlError(query.at, (query.operation == "UNION" ? std::string("UNION of streams removes "
-                              "duplicates for ever; write UNION ALL")
-                              : query.operation + " of streams is not supported; only UNION ALL is"),
+  if (operation != "UNION" && query.all) {
+    throw SqlError(query.at, operation + " ALL does not exist; write " + operation);
+  }
+  if (streaming && !query.all) {
+    throw SqlError(query.at,
+                   operation == "UNION"
+                       ? std::string("UNION of streams would remember all rows for ever to remove "
+                                     "duplicates; write UNION ALL")
+                       : operation + " of streams is not supported; UNION ALL is, and " +
+                             operation + " of reference tables",
                    base::Code::kNotSupported);
   }
   if (left->columns.size() != right->columns.size()) {
-    throw SqlError(query.at, "UNION ALL needs as many columns on both sides: " +
+    throw SqlError(query.at, operation + (query.all ? " ALL" : "") +
+                                 " needs as many columns on both sides: " +
                                  std::to_string(left->columns.size()) + " and " +
                                  std::to_string(right->columns.size()));
   }
@@ -73,15 +82,95 @@ std::unique_ptr<Plan> Binder::SetOperation(const ast::Query& query) {
     types.push_back(type);
   }
   auto plan = std::make_unique<Plan>();
-  plan->kind = Plan::Kind::kUnion;
+  plan->kind = operation == "EXCEPT"      ? Plan::Kind::kExcept
+               : operation == "INTERSECT" ? Plan::Kind::kIntersect
+                                          : Plan::Kind::kUnion;
   plan->at = query.at;
-  plan->streaming = left->streaming;
+  plan->streaming = streaming;
   for (std::size_t i = 0; i < types.size(); ++i) {
     plan->columns.push_back({left->columns[i].name, types[i], false, nullptr});
   }
   plan->inputs.push_back(CastColumns(std::move(left), types));
   plan->inputs.push_back(CastColumns(std::move(right), types));
+  if (operation == "UNION" && !query.all) plan = DistinctRows(std::move(plan));
   return plan;
+}
+
+std::unique_ptr<Plan> DistinctRows(std::unique_ptr<Plan> relation) {
+  auto distinct = std::make_unique<Plan>();
+  distinct->kind = Plan::Kind::kDistinct;
+  distinct->at = relation->at;
+  distinct->streaming = false;
+  distinct->columns = relation->columns;
+  distinct->visible = static_cast<int>(relation->columns.size());
+  distinct->inputs.push_back(std::move(relation));
+  return distinct;
+}
+
+// ORDER BY behind VALUES or a set operator: over the columns of its result.
+std::unique_ptr<Plan> Binder::OrderRows(const ast::Query& query, std::unique_ptr<Plan> plan) {
+  if (query.within) {
+    throw SqlError(query.within->at,
+                   "WITHIN stands in a SELECT of its own: SELECT STREAM ts AS "
+                   "ROWTIME, ... FROM (... UNION ALL ...) ORDER BY ts WITHIN ...");
+  }
+  auto sort = std::make_unique<Plan>();
+  sort->kind = Plan::Kind::kSort;
+  sort->at = query.at;
+  sort->streaming = plan->streaming;
+  sort->columns = plan->columns;
+  sort->visible = static_cast<int>(plan->columns.size());
+  Scope scope;
+  Relation relation;
+  for (std::size_t i = 0; i < plan->columns.size(); ++i) {
+    relation.entries.push_back(
+        {plan->columns[i].name, MakeColumn(static_cast<int>(i), plan->columns[i].type), false});
+  }
+  if (plan->streaming) relation.rowtime = MakeRowtime();
+  scope.relations.push_back(relation);
+  std::size_t first = 0;
+  if (plan->streaming) {
+    const ast::Expression& lead = *query.order_by[0].expression;
+    sort->order_function = AsRowtimeFunction(Expression(lead, &scope), plan->columns);
+    if (!sort->order_function || query.order_by[0].descending) {
+      throw SqlError(lead.at,
+                     "the first item of ORDER BY must follow ROWTIME, e.g. ROWTIME or "
+                     "FLOOR(ROWTIME TO SECOND)");
+    }
+    first = 1;
+  }
+  for (std::size_t i = first; i < query.order_by.size(); ++i) {
+    const ast::OrderItem& item = query.order_by[i];
+    ExprPtr e = Expression(*item.expression, &scope);
+    int column = e->op == Expr::Op::kColumn ? e->index : -1;
+    if (item.expression->kind == EKind::kLiteral && IsInteger(e->type.kind) && !e->value.null) {
+      if (e->value.i < 1 || e->value.i > static_cast<int64_t>(plan->columns.size())) {
+        throw SqlError(e->at, "ORDER BY " + std::to_string(e->value.i) + ": there are " +
+                                  std::to_string(plan->columns.size()) + " columns");
+      }
+      column = static_cast<int>(e->value.i) - 1;
+    }
+    if (column < 0) {
+      throw SqlError(item.expression->at,
+                     "behind " + (query.operation.empty() ? "VALUES" : query.operation) +
+                         ", ORDER BY takes names of columns and their positions");
+    }
+    sort->order.push_back({column, item.descending, item.nulls_first.value_or(!item.descending)});
+  }
+  sort->inputs.push_back(std::move(plan));
+  return sort;
+}
+
+std::unique_ptr<Plan> Binder::Limit(const ast::Query& query, std::unique_ptr<Plan> plan) {
+  auto limit = std::make_unique<Plan>();
+  limit->kind = Plan::Kind::kLimit;
+  limit->at = query.at;
+  limit->columns = plan->columns;
+  limit->streaming = plan->streaming;
+  context_ = Context{};
+  limit->limit = ConstantInteger(*query.limit, "LIMIT", 0, INT64_MAX);
+  limit->inputs.push_back(std::move(plan));
+  return limit;
 }
 
 std::unique_ptr<Plan> Binder::Query(const ast::Query& query) {
@@ -94,42 +183,14 @@ std::unique_ptr<Plan> Binder::Query(const ast::Query& query) {
   switch (query.kind) {
     case ast::Query::Kind::kSelect: plan = Select(query); break;
     case ast::Query::Kind::kValues: plan = Values(query); break;
-    case ast::Query::Kind::kSetOperation: {
+    case ast::Query::Kind::kSetOperation:
       plan = SetOperation(query);
-      if (!query.order_by.empty()) {
-        auto sort = std::make_unique<Plan>();
-        sort->kind = Plan::Kind::kSort;
-        sort->at = query.at;
-        sort->columns = plan->columns;
-        sort->visible = static_cast<int>(plan->columns.size());
-        const ast::Expression& lead = *query.order_by[0].expression;
-        Scope scope;
-        Relation relation;
-        for (std::size_t i = 0; i < plan->columns.size(); ++i) {
-          relation.entries.push_back(
-              {plan->columns[i].name, MakeColumn(static_cast<int>(i), plan->columns[i].type), false});
-        }
-        relation.rowtime = MakeRowtime();
-        scope.relations.push_back(relation);
-        sort->order_function = AsRowtimeFunction(Expression(lead, &scope), plan->columns);
-        if (!sort->order_function) {
-          throw SqlError(lead.at, "the first item of ORDER BY must follow ROWTIME, e.g. ROWTIME or "
-                                  "FLOOR(ROWTIME TO SECOND)");
-        }
-        for (std::size_t i = 1; i < query.order_by.size(); ++i) {
-          ExprPtr e = Expression(*query.order_by[i].expression, &scope);
-          if (e->op != Expr::Op::kColumn) {
-            throw SqlError(e->at, "behind UNION ALL, ORDER BY takes names of columns");
-          }
-          sort->order.push_back({e->index, query.order_by[i].descending,
-                                 query.order_by[i].nulls_first.value_or(!query.order_by[i].descending)});
-        }
-        sort->inputs.push_back(std::move(plan));
-        plan = std::move(sort);
-      }
       break;
-    }
   }
+  if (query.kind != ast::Query::Kind::kSelect && !query.order_by.empty()) {
+    plan = OrderRows(query, std::move(plan));
+  }
+  if (query.limit) plan = Limit(query, std::move(plan));
   context_ = saved;
   common_.resize(common);
   --depth_;

@@ -83,7 +83,7 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
       if (bound->type.kind != Kind::kTimestamp) {
         throw SqlError(e.at, "ROWTIME must be a TIMESTAMP, not " + TypeName(bound->type));
       }
-      if (!own) rowtime = bound;
+      if (!own && streaming) rowtime = bound;
     }
     items.push_back(bound);
     names.push_back(DefaultName(item, items.size() - 1));
@@ -123,6 +123,10 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
     auto group = std::make_unique<Plan>();
     group->kind = query.stagger ? Plan::Kind::kStagger : Plan::Kind::kAggregate;
     group->at = query.at;
+    group->streaming = streaming;
+    if (query.stagger && !streaming) {
+      throw SqlError(query.stagger->at, "WINDOWED BY STAGGER needs a stream; write GROUP BY");
+    }
     context_.aggregates = nullptr;
     context_.windows = nullptr;
     const auto& sources = query.stagger ? query.stagger->partition_by : query.group_by;
@@ -156,7 +160,7 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
           });
         }
         key = function;
-      } else if (monotonic && !query.stagger) {
+      } else if (monotonic && streaming && !query.stagger) {
         group->time_keys.push_back(static_cast<int>(group->keys.size()));
       }
       group->keys.push_back(key);
@@ -178,16 +182,14 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
       group->stagger_ms = EvaluateConstant(range).i;
       if (group->stagger_ms <= 0) throw SqlError(query.stagger->at, "the range must be positive");
     } else if (streaming && group->time_keys.empty()) {
-      throw SqlError(query.group_by.empty() ? query.at : query.group_by[0]->at,
-                     "aggregating a stream needs at least one item in GROUP BY that follows ROWTIME, "
-                     "or it would never end; add e.g. STEP(" +
-                         (from.scope.relations.size() > 1 || from.scope.relations[0].alias.empty()
-                              ? std::string()
-                              : from.scope.relations[0].alias + ".") +
-                         "ROWTIME BY INTERVAL '60' SECOND)");
-    } else if (!streaming) {
-      throw SqlError(query.at, "grouping a reference table is not supported",
-                     base::Code::kNotSupported);
+      throw SqlError(
+          query.group_by.empty() ? query.at : query.group_by[0]->at,
+          "aggregating a stream needs at least one item in GROUP BY that follows ROWTIME, "
+          "or it would never end; add e.g. STEP(" +
+              (from.scope.relations.size() > 1 || from.scope.relations[0].alias.empty()
+                   ? std::string()
+                   : from.scope.relations[0].alias + ".") +
+              "ROWTIME BY INTERVAL '60' SECOND)");
     }
     for (const AggregateCall& call : aggregates) {
       group->columns.push_back({call.name, call.type, false, nullptr});
@@ -247,6 +249,7 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
       filter->kind = Plan::Kind::kProject;
       filter->at = having->at;
       filter->columns = plan->columns;
+      filter->streaming = streaming;
       filter->filter = having;
       for (std::size_t i = 0; i < plan->columns.size(); ++i) {
         filter->expressions.push_back(MakeColumn(static_cast<int>(i), plan->columns[i].type));
@@ -264,6 +267,7 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
       node->kind = ranks ? Plan::Kind::kRank : Plan::Kind::kWindow;
       node->at = query.at;
       node->columns = plan->columns;
+      node->streaming = streaming;
       node->windows = windows;
       for (std::size_t i = 0; i < window_calls.size(); ++i) {
         const AggregateCall& call = window_calls[i];
@@ -273,6 +277,13 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
         node->calls.push_back(call);
       }
       if (node->calls.empty()) continue;
+      if (!ranks && !streaming) {
+        throw SqlError(query.at,
+                       node->calls[0].name +
+                           " over a window of a reference table is not supported; "
+                           "group the table and join with the result",
+                       base::Code::kNotSupported);
+      }
       node->inputs.push_back(std::move(plan));
       plan = std::move(node);
     }
@@ -303,10 +314,15 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
   project->expressions = items;
 
   bool tsort = query.within != nullptr;
+  if (tsort && !streaming) {
+    throw SqlError(query.within->at,
+                   "WITHIN sorts streams; a reference table is sorted as a whole");
+  }
   std::unique_ptr<Plan> sort;
   if (!order.empty()) {
     sort = std::make_unique<Plan>();
     sort->at = query.order_by[0].expression->at;
+    sort->streaming = streaming;
     sort->visible = static_cast<int>(items.size());
     sort->kind = tsort ? Plan::Kind::kTSort : Plan::Kind::kSort;
     std::size_t first = 0;
@@ -371,21 +387,16 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
     distinct->inputs.push_back(std::move(plan));
     plan = std::move(distinct);
   }
+  if (query.distinct && !streaming) {
+    if (plan->columns.size() > items.size()) {
+      throw SqlError(query.at, "with SELECT DISTINCT, ORDER BY takes items of the select list");
+    }
+    plan = DistinctRows(std::move(plan));
+  }
   if (sort) {
     sort->columns = visible;
     sort->inputs.push_back(std::move(plan));
     plan = std::move(sort);
-  }
-  if (query.limit) {
-    auto limit = std::make_unique<Plan>();
-    limit->kind = Plan::Kind::kLimit;
-    limit->at = query.at;
-    limit->columns = plan->columns;
-    limit->streaming = plan->streaming;
-    context_ = Context{};
-    limit->limit = ConstantInteger(*query.limit, "LIMIT", 0, INT64_MAX);
-    limit->inputs.push_back(std::move(plan));
-    plan = std::move(limit);
   }
   return plan;
 }

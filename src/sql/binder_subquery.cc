@@ -32,6 +32,14 @@ bool IsPlain(const ast::Query& q) {
          q.order_by.empty() && !q.limit;
 }
 
+bool HasAggregate(const ast::Expression& e) {
+  if (e.kind == EKind::kCall && !e.over && FindAggregate(e.text, false) != nullptr) return true;
+  for (const auto& argument : e.arguments) {
+    if (argument && HasAggregate(*argument)) return true;
+  }
+  return false;
+}
+
 [[noreturn]] void NotSupported(Position at, const char* what) {
   throw SqlError(at, what, base::Code::kNotSupported);
 }
@@ -50,7 +58,10 @@ ExprPtr Binder::Subquery(const ast::Expression& e) {
   // The rows, the items of the select list over them, and what WHERE says.
   std::unique_ptr<Plan> rows;
   std::vector<ExprPtr> items, inside, keys, outer_keys;
-  if (IsPlain(query)) {
+  bool aggregated = false;
+  for (const ast::SelectItem& item : query.items) aggregated |= HasAggregate(*item.expression);
+  bool whole = !IsPlain(query);
+  if (!whole) {
     From from = BindFrom(*query.from);
     from.scope.outer = context_.scope;
     rows = std::move(from.plan);
@@ -79,7 +90,14 @@ ExprPtr Binder::Subquery(const ast::Expression& e) {
         outer_keys.push_back(Outwards(b));
       }
     }
+    if (aggregated && !keys.empty()) {
+      NotSupported(e.at,
+                   "an aggregate that depends on the row outside is not supported; join with "
+                   "(SELECT k, COUNT(*) FROM t GROUP BY k)");
+    }
+    whole = aggregated;
     for (const ast::SelectItem& item : query.items) {
+      if (aggregated) break;
       if (item.expression->kind == EKind::kStar) {
         for (const Entry& entry : from.scope.relations[0].entries) items.push_back(entry.expr);
       } else if (lookup->kind != TableLookup::Kind::kExists) {
@@ -91,7 +109,9 @@ ExprPtr Binder::Subquery(const ast::Expression& e) {
       }
     }
     context_ = saved;
-  } else {
+  }
+  if (whole) {
+    inside.clear();
     rows = Query(query);
     for (std::size_t i = 0; i < rows->columns.size(); ++i) {
       items.push_back(MakeColumn(static_cast<int>(i), rows->columns[i].type));

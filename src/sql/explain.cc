@@ -4,9 +4,10 @@ namespace millstream::sql {
 
 std::string_view PlanKindName(Plan::Kind kind) {
   static constexpr std::string_view kNames[] = {
-      "stream", "table", "values", "project", "aggregate", "stagger", "sliding window", "rank",
-      "join",   "sort",  "sort within", "union all", "distinct", "table function", "limit",
-      "windowing", "window aggregate"};
+      "stream",         "table",          "values", "project",   "aggregate",        "stagger",
+      "sliding window", "rank",           "join",   "sort",      "sort within",      "union all",
+      "distinct",       "table function", "limit",  "windowing", "window aggregate", "except",
+      "intersect"};
   return kNames[static_cast<int>(kind)];
 }
 

@@ -77,14 +77,31 @@ enum class WindowPart { kNone, kStart, kEnd, kTime };
 
 struct Plan {
   enum class Kind {
-    kStream, kTable, kValues, kProject, kAggregate, kStagger, kWindow, kRank, kJoin, kSort, kTSort,
-    kUnion, kDistinct, kTableFunction, kLimit, kWindowing, kWindowAggregate,
+    kStream,
+    kTable,
+    kValues,
+    kProject,
+    kAggregate,
+    kStagger,
+    kWindow,
+    kRank,
+    kJoin,
+    kSort,
+    kTSort,
+    kUnion,
+    kDistinct,
+    kTableFunction,
+    kLimit,
+    kWindowing,
+    kWindowAggregate,
+    kExcept,
+    kIntersect,  // of relations only
   };
   Kind kind = Kind::kProject;
   Position at;
   std::vector<PlanColumn> columns;
   std::vector<std::unique_ptr<Plan>> inputs;
-  bool streaming = true;
+  bool streaming = true;  // else a relation: computed whole (relation.h), without ROWTIME
 
   std::string name;                     // stream, table or table function
   std::vector<std::vector<Value>> rows; // kValues, kTable

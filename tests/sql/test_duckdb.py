@@ -99,3 +99,75 @@ def test_windowed_joins(compare, kind):
           ON l.k = r.k AND l.v < r.v""",
             f"""SELECT l.at_ms, r.at_ms, l.v, r.v FROM (FROM s WHERE side = 0) AS l {kind} (FROM s WHERE side = 1) AS r
                 ON l.k = r.k AND l.v < r.v AND r.at_ms BETWEEN l.at_ms - 4000 AND l.at_ms + 9000""")
+
+
+class Relations:
+    """Random queries over tables A, B, C; each gives columns k and n."""
+
+    def __init__(self, seed):
+        self.source = random.Random(seed)
+
+    def rows(self):
+        return [{"K": self.source.choice([None, "a", "b", "c", "d"]), "N": self.source.choice([None, *range(-2, 4)])}
+                for _ in range(self.source.randint(0, 14))] + [{"K": "z", "N": 9}]
+
+    def condition(self, depth):
+        some = self.source.choice(["n > 0", "k <> 'a'", "n IS NULL", "k IS NOT NULL", "n BETWEEN -1 AND 2"])
+        if depth > 0 and self.source.random() < 0.3:
+            some = self.source.choice(["n IN", "n NOT IN"]) + f" (SELECT n FROM ({self.query(depth - 1)}) AS i)"
+        return some
+
+    def query(self, depth):
+        kind = self.source.randint(0, 6) if depth > 0 else 0
+        if kind == 0:
+            where = f" WHERE {self.condition(depth)}" if self.source.random() < 0.5 else ""
+            return f"SELECT k, n FROM {self.source.choice('ABC')}{where}"
+        if kind == 1:
+            having = " HAVING COUNT(*) > 1" if self.source.random() < 0.3 else ""
+            aggregate = self.source.choice(["COUNT(*)", "COUNT(n)", "MIN(n)", "CAST(SUM(n) AS BIGINT)", "COUNT(DISTINCT n)"])
+            return f"SELECT k, {aggregate} AS n FROM ({self.query(depth - 1)}) AS g GROUP BY k{having}"
+        if kind == 2:
+            join = self.source.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"])
+            also = " AND x.n < y.n" if self.source.random() < 0.3 else ""
+            return (f"SELECT x.k AS k, y.n AS n FROM (SELECT DISTINCT * FROM ({self.query(depth - 1)}) AS xs) AS x "
+                    f"{join} (SELECT DISTINCT * FROM ({self.query(depth - 1)}) AS ys) AS y ON x.k = y.k{also}")
+        if kind == 3:
+            return f"SELECT DISTINCT k, n FROM ({self.query(depth - 1)}) AS d WHERE {self.condition(depth)}"
+        if kind == 4:
+            ranks = f"SELECT k, n, RANK() OVER (PARTITION BY k ORDER BY n DESC) AS r FROM ({self.query(depth - 1)}) AS w WHERE n IS NOT NULL"
+            return f"SELECT k, r AS n FROM ({ranks}) AS ranked WHERE r < 4"
+        parts = [self.query(depth - 1) for _ in range(self.source.randint(2, 4))]
+        parts = [f"({part})" if self.source.random() < 0.4 or " UNION " in part or " EXCEPT " in part or " INTERSECT " in part
+                 else part for part in parts]
+        text = parts[0]
+        for part in parts[1:]:
+            text += f" {self.source.choice(['UNION', 'UNION ALL', 'EXCEPT', 'INTERSECT'])} {part}"
+        return text
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_relations(seed, run_millstream, tmp_path):
+    relations = Relations(seed)
+    database = duckdb.connect()
+    references = []
+    for name in "ABC":
+        rows = relations.rows()
+        (tmp_path / f"{name}.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        references += ["--reference", f"{name}={tmp_path}/{name}.json"]
+        database.execute(f"CREATE TABLE {name} (k VARCHAR, n BIGINT)")
+        database.executemany(f"INSERT INTO {name} VALUES (?, ?)", [[row["K"], row["N"]] for row in rows])
+    queries = [relations.query(3) for _ in range(60)]
+    (tmp_path / "app.sql").write_text("".join(
+        f"CREATE STREAM q{i} (k VARCHAR, n BIGINT);\nCREATE PUMP p{i} AS INSERT INTO q{i} {query};\n"
+        for i, query in enumerate(queries)))
+    (tmp_path / "in.json").write_text('{"v": 1}\n')
+    done = run_millstream("sql", tmp_path / "app.sql", "--input", tmp_path / "in.json", "--columns", "v INTEGER", *references,
+                          "--strict", check=True)
+    ours = {f"Q{i}": [] for i in range(len(queries))}
+    for line in done.stdout.splitlines():
+        row = json.loads(line)
+        ours[row["stream"]].append(tuple(row["row"].values()))
+    key = lambda row: [(value is not None, value) for value in row]
+    for i, query in enumerate(queries):
+        assert sorted(ours[f"Q{i}"], key=key) == sorted(database.execute(query).fetchall(), key=key), query
+    assert sum(len(rows) > 1 for rows in ours.values()) > 20
