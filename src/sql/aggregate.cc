@@ -34,7 +34,9 @@ void AppendBytes(const Vector& v, int i, std::string& out) {
   if (v.physical() == Physical::kString) {
     out.append(v.strings()[i]);
   } else {
-    out.append(reinterpret_cast<const char*>(&v.ints()[i]), 8);
+    int64_t bits = v.ints()[i];
+    if (v.physical() == Physical::kDouble && v.doubles()[i] == 0) bits = 0;  // -0
+    out.append(reinterpret_cast<const char*>(&bits), 8);
   }
 }
 
@@ -128,7 +130,7 @@ void AggregateSet::UpdateRows(Slot& slot, const Vector* values, int from, int to
         for (int i = from; i < to; ++i) {
           if (valid[i] == 0) continue;
           SumState* s = At<SumState>(states[i], o);
-          s->overflow |= __builtin_add_overflow(s->i, v.ints()[i], &s->i);
+          s->AddInteger(v.ints()[i]);
           ++s->count;
         }
       }
@@ -254,8 +256,8 @@ void AggregateSet::Merge(const AggregateSet& from, const char* from_state, char*
         if (slot.physical == Physical::kDouble) {
           s->d += x->d;
         } else {
-          s->overflow |= x->overflow;
-          s->overflow |= __builtin_add_overflow(s->i, x->i, &s->i);
+          s->AddInteger(x->i);
+          s->carry += x->carry;
         }
         break;
       }

@@ -5,21 +5,34 @@
 
 #include "sql/aggregate.h"
 #include "sql/aggregate_state.h"
+#include "sql/window_sum.h"
 #include "sql/window_values.h"
 
 namespace millstream::sql {
 
 namespace {
-// Of the values of a distinct set, which keeps them as bytes; or their average.
+// Of the values of a distinct set, which keeps them as bytes.
 template <typename T>
-T SumOf(const std::unordered_set<std::string>& values, bool average) {
-  T sum = 0;
+T ValueOf(const std::string& bytes) {
+  T value;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+__int128 SumOfIntegers(const std::unordered_set<std::string>& values) {
+  __int128 sum = 0;
+  for (const std::string& bytes : values) sum += ValueOf<int64_t>(bytes);
+  return sum;
+}
+// Whatever order they have in the set: a restart may change it.
+double SumOfNumbers(const std::unordered_set<std::string>& values) {
+  DoubleSum exact{0, 0};
+  double sum = 0;
   for (const std::string& bytes : values) {
-    T value;
-    std::memcpy(&value, bytes.data(), sizeof value);
-    sum += value;
+    const double x = ValueOf<double>(bytes);
+    exact.Add(x);
+    sum += x;
   }
-  return average ? sum / static_cast<T>(values.size()) : sum;
+  return std::isfinite(sum) ? exact.Result() : sum;
 }
 }  // namespace
 
@@ -42,10 +55,13 @@ bool AggregateSet::FinishOne(const Slot& slot, const char* state, int row, Vecto
       return true;
     }
     bool average = slot.call.kind == AKind::kAvg;
+    const auto count = static_cast<int64_t>(o->distinct.size());
     if (slot.physical == Physical::kDouble) {
-      to.doubles()[row] = SumOf<double>(o->distinct, average);
-    } else {
-      to.ints()[row] = SumOf<int64_t>(o->distinct, average);
+      double sum = SumOfNumbers(o->distinct);
+      to.doubles()[row] = average ? sum / static_cast<double>(count) : sum;
+    } else if (!FitSum(SumOfIntegers(o->distinct), count, average, to.ints()[row])) {
+      error = DoesNotFit(slot.call);
+      return false;
     }
     return true;
   }
@@ -62,11 +78,9 @@ bool AggregateSet::FinishOne(const Slot& slot, const char* state, int row, Vecto
         to.SetNull(row);
       } else if (slot.physical == Physical::kDouble) {
         to.doubles()[row] = average ? s->d / static_cast<double>(s->count) : s->d;
-      } else if (s->overflow != 0) {
-        error = slot.call.name + " does not fit " + TypeName(slot.call.type);
+      } else if (!FitSum(s->Integer(), s->count, average, to.ints()[row])) {
+        error = DoesNotFit(slot.call);
         return false;
-      } else {
-        to.ints()[row] = average ? s->i / s->count : s->i;  // AVG keeps its argument's type
       }
       break;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 #include "sql/aggregate.h"
@@ -18,8 +19,26 @@ struct SumState {
     int64_t i;
     double d;
   };
-  int64_t overflow;
+  int64_t carry;  // of integers: how many times 2^64 the sum is beside `i`
+
+  void AddInteger(int64_t x) {
+    if (__builtin_add_overflow(i, x, &i)) carry += x > 0 ? 1 : -1;
+  }
+  __int128 Integer() const {
+    return static_cast<__int128>((static_cast<unsigned __int128>(carry) << 64) +
+                                 static_cast<unsigned __int128>(static_cast<__int128>(i)));
+  }
 };
+
+// The sum of a call, or its average, as its result; false where it does not fit.
+inline bool FitSum(__int128 sum, int64_t count, bool average, int64_t& out) {
+  if (average) sum /= count;
+  out = static_cast<int64_t>(sum);
+  return sum == out;
+}
+inline std::string DoesNotFit(const AggregateCall& call) {
+  return call.name + " does not fit " + TypeName(call.type);
+}
 struct ValueState {
   int64_t has;  // 1 a value, 2 a NULL (FIRST_VALUE with nulls)
   union {

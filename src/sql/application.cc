@@ -154,7 +154,7 @@ base::Status Application::Advance(std::string_view input, int64_t rowtime) {
   if (last == impl_->last_.end()) {
     return base::Fail(base::Code::kNotFound, "no input: " + std::string(input));
   }
-  impl_->Begin(rowtime);
+  impl_->Begin(rowtime == INT64_MAX ? impl_->runtime_.query_start_ms : rowtime);
   if (!impl_->failure_.empty()) return impl_->CheckState();
   if (rowtime < last->second) return {};
   last->second = rowtime;

@@ -168,6 +168,11 @@ Operator* Application::Impl::Make(const Plan& plan, const std::string& pump) {
     }
   }
   Operator* raw = Keep(std::move(op), pump, PlanKindName(plan.kind));
+  Operator* head = raw;
+  if (std::unique_ptr<Operator> sieve = MakeSieve(plan, runtime_, pump)) {
+    head = Keep(std::move(sieve), pump, "check of rows");
+    head->SetOutput(raw, 0);
+  }
   int port = 0;
   for (const auto& input : plan.inputs) {
     if (plan.kind == Plan::Kind::kJoin && !input->streaming) {
@@ -175,7 +180,7 @@ Operator* Application::Impl::Make(const Plan& plan, const std::string& pump) {
       ++port;
       continue;
     }
-    Make(*input, pump)->SetOutput(raw, port++);
+    Make(*input, pump)->SetOutput(head, port++);
   }
   return raw;
 }

@@ -42,6 +42,15 @@ void TakeFieldAsText(Plan& query, std::size_t column) {
   query.columns[column].type = field->type;
 }
 
+// Where a column of a query is written, if each of its items is one column.
+Position PlaceOf(const ast::Query& query, std::size_t column) {
+  if (query.kind != ast::Query::Kind::kSelect || column >= query.items.size()) return query.at;
+  for (const ast::SelectItem& item : query.items) {
+    if (item.expression->kind == ast::Expression::Kind::kStar) return query.at;
+  }
+  return query.items[column].expression->at;
+}
+
 }  // namespace
 
 std::unique_ptr<Plan> BindInsert(const Catalog& catalog, const ast::Insert& insert,
@@ -87,10 +96,10 @@ std::unique_ptr<Plan> BindInsert(const Catalog& catalog, const ast::Insert& inse
     const PlanColumn &to = target.columns[i], &column = query->columns[q];
     if (IsCharacter(to.type.kind)) TakeFieldAsText(*query, q);
     if (!CanAssign(column.type, to.type)) {
-      throw SqlError(insert.query->at, "column " + std::to_string(q + 1) + " (" + column.name +
-                                           ") is " + TypeName(column.type) + " but " + target.name +
-                                           "." + to.name + " is " + TypeName(to.type) +
-                                           "; write CAST(... AS " + TypeName(to.type) + ")");
+      throw SqlError(PlaceOf(*insert.query, q),
+                     "column " + std::to_string(q + 1) + " (" + column.name + ") is " +
+                         TypeName(column.type) + " but " + target.name + "." + to.name + " is " +
+                         TypeName(to.type) + ConversionRemedy(column.type, to.type));
     }
     plan->expressions[i] =
         MakeCast(MakeColumn(static_cast<int>(q), column.type), to.type, plan->at);

@@ -281,7 +281,10 @@ const ast::WindowSpecification& Binder::Resolve(const ast::WindowSpecification& 
     if (context_.named_windows != nullptr) {
       for (const ast::NamedWindow& named : *context_.named_windows) {
         names.push_back(named.name.text);
-        if (named.name.text == at->reference->text) found = named.window.get();
+        if (named.name.text != at->reference->text) continue;
+        if (found != nullptr)
+          throw SqlError(named.name.at, "window " + named.name.text + " is defined twice");
+        found = named.window.get();
       }
     }
     if (found == nullptr) {

@@ -141,6 +141,13 @@ ExprPtr IntConstant(int64_t v, Position at) {
   return MakeConstant(Value::Int(MakeType(Kind::kInteger), v), at);
 }
 
+// What a name stands for, at the place where it is written.
+static ExprPtr PlacedAt(const ExprPtr& e, Position at) {
+  auto copy = std::make_shared<Expr>(*e);
+  copy->at = at;
+  return copy;
+}
+
 ExprPtr Binder::Expression(const ast::Expression& e, const Scope* scope) {
   Context saved = context_;
   context_ = Context{};
@@ -181,6 +188,12 @@ ExprPtr Binder::Name(const ast::Expression& e) {
     if (it != context_.parameters->end()) return it->second;
   }
   if (context_.scope == nullptr) {
+    if (context_.parameters != nullptr && e.path.size() == 1) {
+      std::vector<std::string> names;
+      for (const auto& [name, value] : *context_.parameters) names.push_back(name);
+      throw SqlError(e.at,
+                     last.text + " is no parameter of the function" + DidYouMean(last.text, names));
+    }
     throw SqlError(e.at, "a column (" + last.text + ") cannot stand here");
   }
   const Scope* inner = context_.scope;
@@ -212,7 +225,7 @@ ExprPtr Binder::Name(const ast::Expression& e) {
         if (!found) found = entry.expr;
       }
     }
-    if (found) return found;
+    if (found) return PlacedAt(found, e.at);
     if (rowtime) throw SqlError(e.at, "ROWTIME is of streams; rows of a reference table have none");
   } else {
     const ast::Name& qualifier = e.path[e.path.size() - 2];
@@ -227,7 +240,7 @@ ExprPtr Binder::Name(const ast::Expression& e) {
       }
       for (const Entry& entry : relation.entries) {
         names.push_back(entry.name);
-        if (entry.name == last.text) return entry.expr;
+        if (entry.name == last.text) return PlacedAt(entry.expr, e.at);
       }
       std::string wrong = last.quoted ? "\"" + last.text + "\"" : last.text;
       throw SqlError(last.at, "column " + wrong + " does not exist in " + qualifier.text +
@@ -260,7 +273,11 @@ ExprPtr Binder::Name(const ast::Expression& e) {
                                "\"");
     }
   }
-  throw SqlError(e.at, message + DidYouMean(last.text, names));
+  std::string remedy = DidYouMean(last.text, names);
+  if (remedy.empty() && last.quoted && e.path.size() == 1) {
+    remedy = "; texts stand in single quotes: '" + last.text + "'";
+  }
+  throw SqlError(e.at, message + remedy);
 }
 
 ExprPtr Binder::Compare(const std::string& op, const ast::Expression& a, const ast::Expression& b,
@@ -426,10 +443,84 @@ ExprPtr Binder::Function(const FunctionInfo& function, std::vector<ExprPtr> argu
   return guarded;
 }
 
+// Names that people bring from other systems, and what to write.
+void Binder::NoFunction(const ast::Expression& e) {
+  static constexpr std::pair<std::string_view, std::string_view> kRemedies[] = {
+      {"SUBSTR", "did you mean SUBSTRING?"},
+      {"LEFT", "write SUBSTRING(s FROM 1 FOR n)"},
+      {"RIGHT", "write SUBSTRING(s FROM CHAR_LENGTH(s) - n + 1)"},
+      {"LENGTH", "write CHAR_LENGTH(...)"},
+      {"LEN", "write CHAR_LENGTH(...)"},
+      {"CONCAT", "write a || b"},
+      {"LTRIM", "write TRIM(LEADING FROM s)"},
+      {"RTRIM", "write TRIM(TRAILING FROM s)"},
+      {"INSTR", "write POSITION(part IN s)"},
+      {"STRPOS", "write POSITION(part IN s)"},
+      {"CHARINDEX", "write POSITION(part IN s)"},
+      {"REGEXP_REPLACE", "write REGEX_REPLACE(s, pattern, replacement, 1, 0)"},
+      {"REGEXP_LIKE", "write SUBSTRING(s FROM 'pattern') IS NOT NULL"},
+      {"REGEXP_EXTRACT", "write SUBSTRING(s FROM 'pattern')"},
+      {"NOW", "write CURRENT_ROW_TIMESTAMP or ROWTIME"},
+      {"GETDATE", "write CURRENT_ROW_TIMESTAMP or ROWTIME"},
+      {"SYSDATE", "write CURRENT_ROW_TIMESTAMP or ROWTIME"},
+      {"YEAR", "write EXTRACT(YEAR FROM t)"},
+      {"MONTH", "write EXTRACT(MONTH FROM t)"},
+      {"DAY", "write EXTRACT(DAY FROM t)"},
+      {"HOUR", "write EXTRACT(HOUR FROM t)"},
+      {"MINUTE", "write EXTRACT(MINUTE FROM t)"},
+      {"SECOND", "write EXTRACT(SECOND FROM t)"},
+      {"DATE_PART", "write EXTRACT(HOUR FROM t)"},
+      {"DATE_TRUNC", "write FLOOR(t TO MINUTE), or STEP(t BY INTERVAL '5' MINUTE)"},
+      {"DATEDIFF", "write TSDIFF(a, b), which gives milliseconds, or (a - b) DAY"},
+      {"TIMESTAMPDIFF", "write TSDIFF(a, b), which gives milliseconds, or (a - b) DAY"},
+      {"DATEADD", "write t + INTERVAL '1' DAY"},
+      {"DATE_ADD", "write t + INTERVAL '1' DAY"},
+      {"TIMESTAMPADD", "write t + INTERVAL '1' DAY"},
+      {"TO_CHAR", "write TIMESTAMP_TO_CHAR('yyyy-MM-dd', t), or CAST(x AS VARCHAR(20))"},
+      {"DATE_FORMAT", "write TIMESTAMP_TO_CHAR('yyyy-MM-dd', t)"},
+      {"TO_DATE", "write CHAR_TO_DATE('yyyy-MM-dd', s)"},
+      {"STR_TO_DATE", "write CHAR_TO_DATE('yyyy-MM-dd', s)"},
+      {"FROM_UNIXTIME", "write TO_TIMESTAMP(...), which takes milliseconds"},
+      {"IF", "write CASE WHEN condition THEN a ELSE b END"},
+      {"IIF", "write CASE WHEN condition THEN a ELSE b END"},
+      {"DECODE", "write CASE x WHEN a THEN b ELSE c END"},
+      {"ISNULL", "write x IS NULL, or COALESCE(x, y)"},
+      {"POW", "write POWER(x, y)"},
+      {"LOG", "write LN(x) or LOG10(x)"},
+      {"TRUNC", "write TRUNCATE(x), or FLOOR(t TO DAY)"},
+      {"MEDIAN", "write PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY x)"},
+      {"PERCENTILE", "write PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY x)"},
+      {"STDEV", "write STDDEV_SAMP(x)"},
+      {"VARIANCE", "write VAR_SAMP(x)"},
+      {"STRING_AGG", "write LISTAGG(x, ',')"},
+      {"GROUP_CONCAT", "write LISTAGG(x, ',')"},
+      {"ARRAY_AGG", "write LISTAGG(x, ',')"},
+      {"COUNT_DISTINCT", "write COUNT(DISTINCT x)"},
+      {"APPROX_DISTINCT", "write APPROX_COUNT_DISTINCT(x)"},
+      {"BOOL_AND", "write EVERY(x)"},
+      {"BOOL_OR", "write ANY(x)"},
+      {"JSON_EXTRACT", "write JSON_VALUE(s, '$.a') or JSON_QUERY(s, '$.a')"},
+      {"GET_JSON_OBJECT", "write JSON_VALUE(s, '$.a') or JSON_QUERY(s, '$.a')"},
+      {"NTILE", "ranking functions are ROW_NUMBER, RANK and DENSE_RANK"},
+      {"PERCENT_RANK", "ranking functions are ROW_NUMBER, RANK and DENSE_RANK"},
+      {"CUME_DIST", "ranking functions are ROW_NUMBER, RANK and DENSE_RANK"},
+      {"ROLLUP", "write one GROUP BY per level, joined by UNION ALL"},
+      {"CUBE", "write one GROUP BY per level, joined by UNION ALL"}};
+  std::string message = "no function " + e.text;
+  for (const auto& [name, remedy] : kRemedies) {
+    if (e.text == name) throw SqlError(e.at, message + "; " + std::string(remedy));
+  }
+  std::vector<std::string> names = FunctionNames();
+  for (const auto& [name, f] : catalog_.functions) names.push_back(name);
+  for (std::string& name : AggregateNames()) names.push_back(std::move(name));
+  throw SqlError(e.at, message + DidYouMean(e.text, names));
+}
+
 ExprPtr Binder::Call(const ast::Expression& e) {
   const AggregateName* aggregate = FindAggregate(e.text, e.over != nullptr);
   if (e.over) {
     if (aggregate == nullptr) {
+      if (FindFunction(e.text) == nullptr) NoFunction(e);
       throw SqlError(e.at, e.text + " cannot be used with OVER");
     }
     return WindowCall(e, *aggregate);
@@ -479,17 +570,7 @@ ExprPtr Binder::Call(const ast::Expression& e) {
     throw SqlError(e.at, "arguments of functions are not converted; there is " + candidates +
                              ". Write CAST(... AS type)");
   }
-  if (FindFunction(e.text) == nullptr) {
-    std::vector<std::string> names = FunctionNames();
-    for (const auto& [name, f] : catalog_.functions) names.push_back(name);
-    for (std::string& name : AggregateNames()) names.push_back(std::move(name));
-    std::string remedy = DidYouMean(e.text, names);
-    if (e.text == "SUBSTR") remedy = "; did you mean SUBSTRING?";
-    if (e.text == "NOW") remedy = "; write CURRENT_ROW_TIMESTAMP or ROWTIME";
-    if (e.text == "LENGTH" || e.text == "LEN") remedy = "; write CHAR_LENGTH(...)";
-    if (e.text == "CONCAT") remedy = "; write a || b";
-    throw SqlError(e.at, "no function " + e.text + remedy);
-  }
+  if (FindFunction(e.text) == nullptr) NoFunction(e);
   return MakeCall(e.text, std::move(arguments), e.at);
 }
 
@@ -511,7 +592,8 @@ ExprPtr Binder::Bind(const ast::Expression& e) {
       } else if (e.text == "NULL" || e.text == "UNKNOWN") {
         result = MakeCall("IS NULL", {Bind(*e.arguments[0])}, e.at);
       } else {
-        result = MakeCall("IS " + e.text, {Bind(*e.arguments[0])}, e.at);
+        std::string is = "IS " + e.text;
+        result = MakeCall(is, {Boolean(*e.arguments[0], is.c_str())}, e.at);
       }
       return e.negated ? MakeNot(result) : result;
     }
@@ -534,7 +616,8 @@ ExprPtr Binder::Bind(const ast::Expression& e) {
     case EKind::kCast: {
       ExprPtr from = Bind(*e.arguments[0]);
       if (!CanCast(from->type, e.type)) {
-        throw SqlError(e.at, "cannot cast " + TypeName(from->type) + " to " + TypeName(e.type));
+        throw SqlError(e.at, "cannot cast " + TypeName(from->type) + " to " + TypeName(e.type) +
+                                 ConversionRemedy(from->type, e.type));
       }
       return MakeCast(from, e.type, e.at);
     }
@@ -549,6 +632,11 @@ ExprPtr Binder::Bind(const ast::Expression& e) {
         if (bound->type.kind != Kind::kInterval) {
           throw SqlError(e.at, "an interval qualifier follows the difference of two times");
         }
+      }
+      if (e.type.from == TimeUnit::kYear || e.type.from == TimeUnit::kMonth) {
+        throw SqlError(e.at,
+                       "differences in years and months are not supported; write (a - b) DAY, or "
+                       "compare EXTRACT(YEAR FROM a) and EXTRACT(YEAR FROM b)");
       }
       auto copy = std::make_shared<Expr>(*bound);
       copy->type = e.type;

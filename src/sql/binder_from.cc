@@ -95,14 +95,19 @@ Binder::From Binder::BindFrom(const ast::TableReference& table) {
                                   "; unquoted names are read in upper case, write \"" + n + "\"");
     }
   }
+  if (UpperCase(name.text) == "ERROR_STREAM") {
+    throw SqlError(name.at, "error_stream cannot be queried; make it an output of the application");
+  }
   // Nothing like it: perhaps an input or a table that is configured later. Callers tell by the code.
   std::string remedy = DidYouMean(name.text, names);
   throw SqlError(name.at, "no stream or table " + name.text + remedy,
                  remedy.empty() ? base::Code::kNotFound : base::Code::kInvalidArgument);
 }
 
-JoinSide Binder::SideOf(const ast::TableReference& table, const Plan& plan, ast::JoinKind kind) {
+JoinSide Binder::SideOf(const ast::TableReference& table, const Plan& plan, ast::JoinKind kind,
+                        int64_t& following) {
   JoinSide side;
+  following = -1;
   if (!plan.streaming) {
     side.window = JoinSide::Window::kTable;
     return side;
@@ -124,16 +129,28 @@ JoinSide Binder::SideOf(const ast::TableReference& table, const Plan& plan, ast:
   }
   bool rows = spec.frame == ast::WindowSpecification::Frame::kRows;
   side.window = rows ? JoinSide::Window::kRows : JoinSide::Window::kRange;
+  auto length = [&](const ast::Expression& e) {
+    ExprPtr interval = Bind(e);
+    if (interval->type.kind != Kind::kInterval || !IsConstant(*interval)) {
+      throw SqlError(spec.at, "RANGE goes over an interval: RANGE INTERVAL '1' MINUTE PRECEDING");
+    }
+    const int64_t ms = EvaluateConstant(interval).i;
+    if (ms < 0) throw SqlError(spec.at, "a window cannot be negative");
+    return ms;
+  };
+  if (spec.upper.kind != ast::FrameBound::Kind::kCurrentRow) {
+    if (rows || !spec.upper.following || spec.upper.kind != ast::FrameBound::Kind::kOffset) {
+      throw SqlError(spec.at,
+                     "the window of a join ends at the current row, or RANGE BETWEEN ... AND "
+                     "INTERVAL '1' MINUTE FOLLOWING");
+    }
+    following = length(*spec.upper.offset);
+  }
   if (spec.lower.kind == ast::FrameBound::Kind::kOffset) {
     if (rows) {
       side.size = ConstantInteger(*spec.lower.offset, "the number of rows", 0, 10'000'000);
     } else {
-      ExprPtr interval = Bind(*spec.lower.offset);
-      if (interval->type.kind != Kind::kInterval || !IsConstant(*interval)) {
-        throw SqlError(spec.at, "RANGE goes over an interval: RANGE INTERVAL '1' MINUTE PRECEDING");
-      }
-      side.size = EvaluateConstant(interval).i;
-      if (side.size < 0) throw SqlError(spec.at, "a window cannot be negative");
+      side.size = length(*spec.lower.offset);
     }
   }
   return side;
@@ -175,12 +192,25 @@ Binder::From Binder::Join(const ast::TableReference& table) {
   join->at = table.at;
   join->join = table.join;
   join->streaming = left.plan->streaming || right.plan->streaming;
+  int64_t following[2] = {-1, -1};
   if (join->streaming) {
-    join->sides[0] = SideOf(*table.left, *left.plan, table.join);
-    join->sides[1] = SideOf(*table.right, *right.plan, table.join);
+    join->sides[0] = SideOf(*table.left, *left.plan, table.join, following[0]);
+    join->sides[1] = SideOf(*table.right, *right.plan, table.join, following[1]);
   } else {
     // All rows of a relation are of one moment: within it, each meets each.
     for (JoinSide& side : join->sides) side = {JoinSide::Window::kRange, 0};
+  }
+  // Rows of one side that come up to so much later: the other side's rows are kept for as long.
+  for (int s = 0; s < 2; ++s) {
+    JoinSide& other = join->sides[1 - s];
+    if (following[s] < 0) continue;
+    if (other.window == JoinSide::Window::kRows || other.window == JoinSide::Window::kTable) {
+      throw SqlError(table.at,
+                     "rows of a reference table or of a window over ROWS do not wait: write "
+                     "RANGE ... PRECEDING on both sides instead of FOLLOWING");
+    }
+    other.size = std::max(other.window == JoinSide::Window::kRange ? other.size : 0, following[s]);
+    other.window = JoinSide::Window::kRange;
   }
   // A stream's rows leave a join with a reference table at their own time.
   bool keeps_time[2];

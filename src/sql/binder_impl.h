@@ -89,7 +89,9 @@ class Binder {
   From TableFunction(const ast::TableReference& table);
   From Windowing(const ast::TableReference& table);
   From Wrap(std::unique_ptr<Plan> plan, const ast::TableReference& table, std::string alias);
-  JoinSide SideOf(const ast::TableReference& table, const Plan& plan, ast::JoinKind kind);
+  // `following`: how long a row of the other side waits for rows of this one; -1: it does not.
+  JoinSide SideOf(const ast::TableReference& table, const Plan& plan, ast::JoinKind kind,
+                  int64_t& following);
   const ast::WindowSpecification& Resolve(const ast::WindowSpecification& window);
   void ExtractEqual(Plan& join, int left_columns, int right_columns);
 
@@ -104,6 +106,8 @@ class Binder {
   ExprPtr Subquery(const ast::Expression& e);
   ExprPtr Period(const ast::Expression& e);
   ExprPtr Call(const ast::Expression& e);
+  [[noreturn]] void NoFunction(const ast::Expression& e);
+  ExprPtr GroupKey(const ast::Expression& e, const ast::Query& query);
   ExprPtr Aggregate(const ast::Expression& e, const AggregateName& name);
   ExprPtr WindowCall(const ast::Expression& e, const AggregateName& name);
   AggregateCall MakeAggregate(const ast::Expression& e, const AggregateName& name);

@@ -14,6 +14,19 @@ std::string DefaultName(const ast::SelectItem& item, std::size_t index) {
 
 }  // namespace
 
+// An item of GROUP BY: a name that no input has may be an alias of the select list (an extension).
+ExprPtr Binder::GroupKey(const ast::Expression& e, const ast::Query& query) {
+  try {
+    return Bind(e);
+  } catch (const SqlError&) {
+    if (e.kind != EKind::kName || e.path.size() != 1) throw;
+    for (const ast::SelectItem& item : query.items) {
+      if (item.alias && item.alias->text == e.path[0].text) return Bind(*item.expression);
+    }
+    throw;
+  }
+}
+
 std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
   if (!query.from) {
     throw SqlError(query.at, "a query needs FROM; constants come from VALUES (1, 'a')");
@@ -131,7 +144,7 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
     context_.windows = nullptr;
     const auto& sources = query.stagger ? query.stagger->partition_by : query.group_by;
     for (const auto& source : sources) {
-      ExprPtr key = Bind(*source);
+      ExprPtr key = GroupKey(*source, query);
       if (source->kind == EKind::kLiteral && !key->value.null && IsInteger(key->type.kind)) {
         throw SqlError(source->at, "GROUP BY takes expressions, not positions; repeat the "
                                    "expression of the select list");

@@ -38,6 +38,15 @@ std::size_t PrefixBytes(std::string_view text, std::size_t characters) {
 [[noreturn]] void OutOfRange(const Type& to, const std::string& text) {
   throw RowError{kOutOfRange, "value " + text + " does not fit " + TypeName(to)};
 }
+double ToReal(double d) {
+  const auto real = static_cast<double>(static_cast<float>(d));
+  if (std::isinf(real) && !std::isinf(d)) {
+    std::string text;
+    AppendDouble(d, text);
+    throw RowError{kOutOfRange, "value " + text + " does not fit REAL"};
+  }
+  return real;
+}
 
 int64_t RoundHalfUp(double d, const Type& to) {
   double rounded = std::round(d);
@@ -176,7 +185,7 @@ void TextTo(CallFrame& frame) {
       frame.ForEachRow([&](int i) {
         double d = 0;
         if (!ParseDouble(Trim(in[i]), d)) BadText(in[i], to, "");
-        out.doubles()[i] = to.kind == Kind::kReal ? static_cast<double>(static_cast<float>(d)) : d;
+        out.doubles()[i] = to.kind == Kind::kReal ? ToReal(d) : d;
       });
       return;
     case Kind::kDate:
@@ -424,6 +433,24 @@ bool CanCast(const Type& from, const Type& to) {
   }
 }
 
+std::string ConversionRemedy(const Type& from, const Type& to) {
+  if (CanCast(from, to)) return "; write CAST(... AS " + TypeName(to) + ")";
+  if (from.kind == Kind::kTimestamp && IsNumeric(to.kind)) {
+    return "; write UNIX_TIMESTAMP(...), which gives milliseconds";
+  }
+  if (IsNumeric(from.kind) && to.kind == Kind::kTimestamp) {
+    return "; write TO_TIMESTAMP(...), which takes milliseconds";
+  }
+  if (IsNumeric(from.kind) && (to.kind == Kind::kDate || to.kind == Kind::kTime)) {
+    return "; write CAST(TO_TIMESTAMP(...) AS " + TypeName(to) + "), which takes milliseconds";
+  }
+  if (IsNumeric(from.kind) && to.kind == Kind::kBoolean) return "; write ... <> 0";
+  if (from.kind == Kind::kBoolean && IsNumeric(to.kind)) {
+    return "; write CASE WHEN ... THEN 1 ELSE 0 END";
+  }
+  return "";
+}
+
 void CastKernel(CallFrame& frame, const Type& from) {
   const Type& to = frame.expr.type;
   Vector& out = frame.out;
@@ -488,9 +515,7 @@ void CastKernel(CallFrame& frame, const Type& from) {
   // Numbers.
   if (IsApproximate(to.kind)) {
     bool real = to.kind == Kind::kReal;
-    auto set = [&](int i, double d) {
-      out.doubles()[i] = real ? static_cast<double>(static_cast<float>(d)) : d;
-    };
+    auto set = [&](int i, double d) { out.doubles()[i] = real ? ToReal(d) : d; };
     if (IsApproximate(from.kind)) {
       return frame.ForEachRow([&](int i) { set(i, frame.doubles(0)[i]); });
     }

@@ -13,6 +13,9 @@ bool CanCast(const Type& from, const Type& to);
 // number, any text for any text; nothing else.
 bool CanAssign(const Type& from, const Type& to);
 
+// "; write ..." that makes a `to` of a `from`; empty if there is nothing.
+std::string ConversionRemedy(const Type& from, const Type& to);
+
 // The kernel of Expr::Op::kCast from `from` to frame.expr.type.
 void CastKernel(CallFrame& frame, const Type& from);
 

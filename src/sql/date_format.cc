@@ -42,7 +42,9 @@ bool StartsWithIgnoringCase(std::string_view text, std::string_view word) {
 
 bool Numeric(char letter, int count) {
   switch (letter) {
-    case 'M': return count < 3;
+    case 'M':
+    case 'L':
+      return count < 3;
     case 'E':
     case 'a':
     case 'G':
@@ -117,10 +119,79 @@ bool ParseZone(std::string_view text, std::size_t& at, int& minutes) {
   return true;
 }
 
+// The day on or before `day` that is the weekday (1 is Sunday).
+int64_t OnOrBefore(int64_t day, int weekday) { return day - FloorMod(day + 4 - (weekday - 1), 7); }
+// The Sunday that starts week 1 of a year or month which starts at `first`.
+int64_t FirstWeek(int64_t first) { return OnOrBefore(first, 1); }
+
+// The date fields of a text, each with the position at which it was read: where several say the
+// day, that which was read last counts, as in java.util.Calendar.
+struct DateFields {
+  enum Field {
+    kMonth,
+    kDay,
+    kDayOfYear,
+    kWeek,
+    kWeekOfMonth,
+    kWeekday,
+    kWeekdayInMonth,
+    kWeekYear,
+    kFields
+  };
+  int64_t year = 1970;
+  int64_t value[kFields] = {1, 1, 1, 1, 1, 1, 1, 0};
+  int stamp[kFields] = {};
+  int next = 1;
+
+  void Set(Field field, int64_t v) {
+    value[field] = v;
+    stamp[field] = next++;
+  }
+  // Nothing when there is no such day in the month or year.
+  std::optional<int64_t> Days() const {
+    const int weekday = stamp[kWeekday] != 0 ? static_cast<int>(value[kWeekday]) : 1;
+    if (stamp[kWeekYear] != 0 && stamp[kMonth] == 0 && stamp[kDay] == 0 && stamp[kDayOfYear] == 0) {
+      return FirstWeek(DaysFromCivil(value[kWeekYear], 1, 1)) + 7 * (value[kWeek] - 1) + weekday -
+             1;
+    }
+    auto both = [&](Field a) {
+      return stamp[a] == 0 || stamp[kWeekday] == 0 ? 0 : std::max(stamp[a], stamp[kWeekday]);
+    };
+    int day = stamp[kDay], week_of_month = both(kWeekOfMonth), in_month = both(kWeekdayInMonth),
+        week = both(kWeek),
+        best = std::max({day, week_of_month, in_month, stamp[kDayOfYear], week});
+    if (best == 0) {  // one of the weeks alone, or the weekday
+      week_of_month = stamp[kWeekOfMonth];
+      in_month = std::max(stamp[kWeekdayInMonth], stamp[kWeekday]);
+      week = stamp[kWeek];
+      best = std::max({week_of_month, in_month, week});
+    }
+    const int64_t year_start = DaysFromCivil(year, 1, 1);
+    const int64_t month_start = DaysFromCivil(year, static_cast<int>(value[kMonth]), 1);
+    if (best == day) {
+      const int64_t days = month_start + value[kDay] - 1;
+      if (CivilFromDays(days).month != value[kMonth]) return std::nullopt;  // February 30
+      return days;
+    }
+    if (best == stamp[kDayOfYear]) {
+      const int64_t days = year_start + value[kDayOfYear] - 1;
+      if (CivilFromDays(days).year != year) return std::nullopt;
+      return days;
+    }
+    if (best == week_of_month && stamp[kWeekOfMonth] >= stamp[kWeek]) {
+      return FirstWeek(month_start) + 7 * (value[kWeekOfMonth] - 1) + weekday - 1;
+    }
+    if (best == in_month && stamp[kWeekdayInMonth] >= stamp[kWeek]) {
+      return OnOrBefore(month_start + 7 * value[kWeekdayInMonth] - 1, weekday);
+    }
+    return FirstWeek(year_start) + 7 * (value[kWeek] - 1) + weekday - 1;
+  }
+};
+
 }  // namespace
 
 DateFormat::DateFormat(std::string_view pattern) {
-  static constexpr std::string_view kLetters = "GyYMwWDdFEuaHkKhmsSzZX";
+  static constexpr std::string_view kLetters = "GyYMLwWDdFEuaHkKhmsSzZX";
   for (std::size_t i = 0; i < pattern.size();) {
     char c = pattern[i];
     if (c == '\'') {
@@ -157,6 +228,8 @@ DateFormat::DateFormat(std::string_view pattern) {
         ++i;
         ++count;
       }
+      if (c == 'X' && count > 3)
+        throw RowError{"INVALID_FORMAT", "a zone in the date format is X, XX or XXX"};
       items_.push_back({c, count, {}});
     } else {
       items_.push_back({0, 0, std::string(1, c)});
@@ -170,8 +243,9 @@ DateFormat::DateFormat(std::string_view pattern) {
 }
 
 std::optional<int64_t> DateFormat::Parse(std::string_view text, int64_t now_ms) const {
-  int64_t year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0, ms = 0;
-  int64_t day_of_year = 0, hour12 = -1;
+  DateFields date;
+  int64_t hour = -1, minute = 0, second = 0, ms = 0;
+  int64_t hour12 = -1;
   bool pm = false, bc = false;
   int zone = 0;
   std::size_t at = 0;
@@ -210,29 +284,47 @@ std::optional<int64_t> DateFormat::Parse(std::string_view text, int64_t now_ms) 
           value += first - first % 100;
           if (value < first) value += 100;
         }
-        year = value;
+        if (item.letter == 'Y') date.Set(DateFields::kWeekYear, value);
+        date.year = value;
         break;
       case 'M':
+      case 'L':
         if (item.count >= 3) {
           std::size_t used = 0;
           int found = MatchName(kMonths, text.substr(at), used);
           if (found >= 0) {
-            month = found + 1;
+            date.Set(DateFields::kMonth, found + 1);
             at += used;
             break;
           }
           return std::nullopt;
         }
         if (!within(1, 12)) return std::nullopt;
-        month = value;
+        date.Set(DateFields::kMonth, value);
         break;
       case 'd':
         if (!within(1, 31)) return std::nullopt;
-        day = value;
+        date.Set(DateFields::kDay, value);
         break;
       case 'D':
         if (!within(1, 366)) return std::nullopt;
-        day_of_year = value;
+        date.Set(DateFields::kDayOfYear, value);
+        break;
+      case 'w':
+        if (!within(1, 53)) return std::nullopt;
+        date.Set(DateFields::kWeek, value);
+        break;
+      case 'W':
+        if (!within(0, 6)) return std::nullopt;
+        date.Set(DateFields::kWeekOfMonth, value);
+        break;
+      case 'F':
+        if (!within(1, 5)) return std::nullopt;
+        date.Set(DateFields::kWeekdayInMonth, value);
+        break;
+      case 'u':  // 7 is Sunday
+        if (!within(1, 7)) return std::nullopt;
+        date.Set(DateFields::kWeekday, value % 7 + 1);
         break;
       case 'H':
         if (!within(0, 23)) return std::nullopt;
@@ -264,7 +356,9 @@ std::optional<int64_t> DateFormat::Parse(std::string_view text, int64_t now_ms) 
         break;
       case 'E': {
         std::size_t used = 0;
-        if (MatchName(kDays, text.substr(at), used) < 0) return std::nullopt;
+        const int weekday = MatchName(kDays, text.substr(at), used);
+        if (weekday < 0) return std::nullopt;
+        date.Set(DateFields::kWeekday, weekday + 1);
         at += used;
         break;
       }
@@ -293,21 +387,16 @@ std::optional<int64_t> DateFormat::Parse(std::string_view text, int64_t now_ms) 
       case 'X':
         if (!ParseZone(text, at, zone)) return std::nullopt;
         break;
-      default:  // week numbers and the day number of the week are read and not used
+      default:
         break;
     }
   }
-  if (bc) year = 1 - year;
-  if (hour12 >= 0) hour = hour12 + (pm ? 12 : 0);
-  int64_t days = 0;
-  if (day_of_year > 0) {
-    days = DaysFromCivil(year, 1, 1) + day_of_year - 1;
-    if (CivilFromDays(days).year != year) return std::nullopt;
-  } else {
-    days = DaysFromCivil(year, static_cast<int>(month), static_cast<int>(day));
-    if (CivilFromDays(days).month != month) return std::nullopt;  // February 30
-  }
-  return days * kMsPerDay + ((hour * 60 + minute) * 60 + second) * 1000 + ms - zone * 60'000LL;
+  if (bc) date.year = 1 - date.year;
+  // The half of the day counts for hours of twelve, and alone.
+  if (hour12 >= 0 || hour < 0) hour = std::max<int64_t>(hour12, 0) + (pm ? 12 : 0);
+  const std::optional<int64_t> days = date.Days();
+  if (!days) return std::nullopt;
+  return *days * kMsPerDay + ((hour * 60 + minute) * 60 + second) * 1000 + ms - zone * 60'000LL;
 }
 
 void DateFormat::Format(int64_t ms, std::string& out) const {
@@ -342,6 +431,7 @@ void DateFormat::Format(int64_t ms, std::string& out) const {
         break;
       }
       case 'M':
+      case 'L':
         if (item.count >= 4) {
           out += kMonths[c.month - 1];
         } else if (item.count == 3) {

@@ -134,6 +134,8 @@ Type Unify(Arguments& arguments, std::size_t first, Position at, const char* wha
         const Type& target = IsCharacter(type.kind) ? other : type;
         remedy = "; write CAST(... AS " + TypeName(target) + ")";
         if (target.kind == Kind::kTimestamp) remedy += " or TIMESTAMP '...'";
+      } else {
+        remedy = ConversionRemedy(type, other);
       }
       throw SqlError(at, std::string("cannot ") + what + " " + TypeName(type) + " and " +
                              TypeName(other) + remedy);

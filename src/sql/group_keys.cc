@@ -42,10 +42,9 @@ GroupKeys::GroupKeys(const std::vector<ExprPtr>& keys, std::vector<int> columns)
   integer_ = PhysicalOf(keys[0]->type.kind) == Physical::kInt;
 }
 
-bool GroupKeys::Evaluate(EvalContext& context) {
+void GroupKeys::Evaluate(EvalContext& context) {
   values_.clear();
   for (auto& kernel : kernels_) values_.push_back(&kernel->Evaluate(context));
-  return context.errors->empty();
 }
 
 void GroupKeys::Find(int rows, GroupTable& table, char** states, uint32_t* groups) {

@@ -26,8 +26,8 @@ class GroupKeys {
   // `columns[i]` is the output column of `keys[i]`.
   GroupKeys(const std::vector<ExprPtr>& keys, std::vector<int> columns);
 
-  // Computes the keys of context.input. False: of some rows they cannot be, context.errors says which.
-  bool Evaluate(EvalContext& context);
+  // Computes the keys of context.input; rows of which they cannot be have been sieved out.
+  void Evaluate(EvalContext& context);
   // states[i] becomes the state of row i of what was evaluated, groups[i] its group's number.
   void Find(int rows, GroupTable& table, char** states, uint32_t* groups = nullptr);
   // The group of one packed key; for the restoring of states.

@@ -10,8 +10,9 @@
 namespace millstream::sql {
 
 // A regular expression with the meaning of java.util.regex, run by PCRE2 (closest to Java in what
-// it accepts and in leftmost-first, backtracking matching). Java's \p{Alpha} family is translated;
-// class intersection ([a&&b]) is refused. Immutable after Compile; one thread at a time.
+// it accepts and in leftmost-first, backtracking matching). What Java writes otherwise is
+// translated: \uXXXX, properties, and character classes within classes. (?i) folds all letters, not
+// only ASCII. Immutable after Compile; one thread at a time.
 class JavaRegex {
  public:
   // Throws RowError with the reason when the pattern is wrong.
@@ -39,6 +40,8 @@ class JavaRegex {
   JavaRegex() = default;
   bool Run(std::string_view text, std::size_t from, uint32_t options,
            std::vector<Group>& groups) const;
+  void AppendReplacement(std::string_view text, std::string_view with,
+                         const std::vector<Group>& groups, std::string& out) const;
   void* code_ = nullptr;
   void* data_ = nullptr;
   void* context_ = nullptr;

@@ -325,7 +325,7 @@ std::string ClosestWord(std::string_view word, const std::vector<std::string>& c
         row[j] = std::min({cost, row[j] + 1, row[j - 1] + 1});
       }
     }
-    if (row.back() < best_distance) {
+    if (row.back() < best_distance && (row.back() == 0 || row.back() + 1 < upper.size())) {
       best_distance = row.back();
       best = candidate;
     }

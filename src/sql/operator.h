@@ -73,6 +73,9 @@ inline std::vector<Physical> PhysicalColumns(const std::vector<PlanColumn>& colu
 }
 
 // Operators of a plan node; `pump` names it in errors.
+// Lets only the rows through whose expressions `plan` can compute and reports the others, so that a
+// row that fails is in no window and no group. Null where none of them can fail.
+std::unique_ptr<Operator> MakeSieve(const Plan& plan, Runtime& runtime, const std::string& pump);
 std::unique_ptr<Operator> MakeProject(const Plan& plan, Runtime& runtime, const std::string& pump);
 std::unique_ptr<Operator> MakeAggregate(const Plan& plan, Runtime& runtime, const std::string& pump);
 std::unique_ptr<Operator> MakeStagger(const Plan& plan, Runtime& runtime, const std::string& pump);
@@ -169,6 +172,7 @@ class Evaluation {
   EvalContext& Begin(const Batch& batch);
   RowErrors& errors() { return errors_; }
   void Report(const Batch& batch);  // the collected errors, once per row
+  std::vector<int> FailedRows() const;  // ascending
   void Report(int64_t rowtime, const char* name, std::string message, std::string row = {});
   int64_t now_ms() const { return runtime_.clock->WallMs(); }
 

@@ -81,6 +81,7 @@ class AggregateOperator final : public Operator {
         }
       }
       Add(part);
+      if (functions_.empty()) start_ = part.rowtime[part.rows - 1];  // the time of the last row
       from = to;
     }
     EmitBound(OutBound(batch.rowtime[batch.rows - 1]));
@@ -150,6 +151,7 @@ class AggregateOperator final : public Operator {
   void Close(int64_t now) {
     open_ = false;
     int64_t rowtime = functions_.empty() ? now : instant_ ? start_ : end_;
+    if (rowtime == INT64_MAX) rowtime = start_;  // the input has ended
     const int first = static_cast<int>(plan_.keys.size());
     for (std::size_t group = 0; group < table_.size(); group += kBatchRows) {
       const int rows = static_cast<int>(std::min<std::size_t>(kBatchRows, table_.size() - group));
@@ -184,22 +186,9 @@ class AggregateOperator final : public Operator {
 
   void Add(const Batch& batch) {
     EvalContext& context = evaluation_.Begin(batch);
-    if (!keys_->Evaluate(context)) {  // a key that cannot be computed: the row goes
-      std::vector<int> good;
-      for (int i = 0; i < batch.rows; ++i) {
-        if (!evaluation_.errors().failed(i)) good.push_back(i);
-      }
-      evaluation_.Report(batch);
-      return AddOneByOne(batch, good);
-    }
+    keys_->Evaluate(context);
     keys_->Find(batch.rows, table_, states_.data());
     aggregates_.Update(context, states_.data());
-    if (!evaluation_.errors().empty()) evaluation_.Report(batch);
-  }
-
-  void AddOneByOne(const Batch& batch, const std::vector<int>& rows) {
-    SliceBuffer one(PhysicalColumns(plan_.inputs[0]->columns));
-    for (int i : rows) Add(one.Run(batch, i, i + 1));
   }
 
   const Plan& plan_;
@@ -236,10 +225,6 @@ class StaggerOperator final : public Operator {
       EvalContext& context = evaluation_.Begin(row);
       std::string key;
       for (auto& kernel : kernels_) AppendKey(kernel->Evaluate(context), 0, key);
-      if (!evaluation_.errors().empty()) {
-        evaluation_.Report(row);
-        continue;
-      }
       auto [it, fresh] = groups_.try_emplace(key);
       if (fresh) {
         it->second.state.assign(aggregates_.size() / 8 + 1, 0);

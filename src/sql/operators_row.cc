@@ -31,11 +31,18 @@ void Evaluation::Report(int64_t rowtime, const char* name, std::string message, 
   runtime_.on_error(std::move(error));
 }
 
+std::vector<int> Evaluation::FailedRows() const {
+  std::vector<int> rows;
+  for (const RowErrors::Entry& e : errors_.entries()) rows.push_back(e.row);
+  std::sort(rows.begin(), rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  return rows;
+}
+
 void Evaluation::Report(const Batch& batch) {
-  int last = -1;
+  std::vector<uint8_t> told(static_cast<std::size_t>(batch.rows), 0);
   for (const RowErrors::Entry& e : errors_.entries()) {
-    if (e.row == last) continue;
-    last = e.row;
+    if (told[static_cast<std::size_t>(e.row)]++ != 0) continue;
     std::string row;
     for (const Vector* column : batch.columns) {
       if (!row.empty()) row += ',';
@@ -244,6 +251,96 @@ class ProjectOperator final : public Operator {
   Batch out_;
 };
 
+// Whether some row may make the expression fail; yes, unless it is known not to.
+bool MayFail(const Expr& e) {
+  for (const ExprPtr& a : e.arguments) {
+    if (MayFail(*a)) return true;
+  }
+  const bool floating = e.type.kind == Kind::kDouble;
+  switch (e.op) {
+    case Expr::Op::kColumn:
+    case Expr::Op::kRowtime:
+    case Expr::Op::kConstant:
+    case Expr::Op::kAnd:
+    case Expr::Op::kOr:
+    case Expr::Op::kCase:
+    case Expr::Op::kCoalesce:
+      return false;
+    case Expr::Op::kCast: {
+      const Kind from = e.arguments[0]->type.kind;
+      return from != Kind::kNull && !(floating && IsNumeric(from)) &&
+             !(e.type.kind == Kind::kBigint && IsInteger(from)) &&
+             !(e.type.kind == Kind::kVarchar && IsCharacter(from));
+    }
+    case Expr::Op::kCall: {
+      static constexpr std::string_view kSafe[] = {"=",
+                                                   "<>",
+                                                   "<",
+                                                   "<=",
+                                                   ">",
+                                                   ">=",
+                                                   "IS NULL",
+                                                   "IS TRUE",
+                                                   "IS FALSE",
+                                                   "NOT",
+                                                   "IS DISTINCT FROM",
+                                                   "MONOTONIC"};
+      static constexpr std::string_view kSafeOfDoubles[] = {"+", "-", "*"};
+      const std::string_view name = e.function->name;
+      if (std::find(std::begin(kSafe), std::end(kSafe), name) != std::end(kSafe)) return false;
+      return !floating || std::find(std::begin(kSafeOfDoubles), std::end(kSafeOfDoubles), name) ==
+                              std::end(kSafeOfDoubles);
+    }
+    default:
+      return true;
+  }
+}
+
+class SieveOperator final : public Operator {
+ public:
+  SieveOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
+      : evaluation_(runtime, pump),
+        good_(PhysicalColumns(plan.inputs[0]->columns), std::vector<uint8_t>()) {
+    auto add = [&](const ExprPtr& e) {
+      if (e != nullptr && MayFail(*e)) kernels_.push_back(Compile(e));
+    };
+    for (const ExprPtr& e : plan.keys) add(e);
+    for (const AggregateCall& call : plan.calls) {
+      add(call.argument);
+      add(call.fallback);
+    }
+    for (const WindowPlan& window : plan.windows) {
+      for (const ExprPtr& e : window.partition_by) add(e);
+      for (const ExprPtr& e : window.order_by) add(e);
+    }
+  }
+  bool empty() const { return kernels_.empty(); }
+
+  void Push(int, const Batch& batch) override {
+    EvalContext& context = evaluation_.Begin(batch);
+    for (auto& kernel : kernels_) (void)kernel->Evaluate(context);
+    if (evaluation_.errors().empty()) return Emit(batch);
+    evaluation_.Report(batch);
+    const std::vector<int> failed = evaluation_.FailedRows();
+    std::vector<int> rows;
+    for (int i = 0, next = 0; i < batch.rows; ++i) {
+      if (next < static_cast<int>(failed.size()) && failed[static_cast<std::size_t>(next)] == i) {
+        ++next;
+      } else {
+        rows.push_back(i);
+      }
+    }
+    if (!rows.empty()) Emit(good_.Run(batch, rows.data(), static_cast<int>(rows.size())));
+    EmitBound(batch.rowtime[batch.rows - 1]);
+  }
+  void Advance(int, int64_t bound) override { EmitBound(bound); }
+
+ private:
+  Evaluation evaluation_;
+  Gather good_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;
+};
+
 // Several ascending inputs become one; the slowest input, or its bound, sets the pace.
 class MergeOperator final : public Operator {
  public:
@@ -337,6 +434,21 @@ class LimitOperator final : public Operator {
 
 }  // namespace
 
+std::unique_ptr<Operator> MakeSieve(const Plan& plan, Runtime& runtime, const std::string& pump) {
+  switch (plan.kind) {
+    case Plan::Kind::kAggregate:
+    case Plan::Kind::kStagger:
+    case Plan::Kind::kWindow:
+    case Plan::Kind::kRank:
+    case Plan::Kind::kWindowAggregate:
+      break;
+    default:
+      return nullptr;
+  }
+  auto sieve = std::make_unique<SieveOperator>(plan, runtime, pump);
+  if (sieve->empty()) return nullptr;
+  return sieve;
+}
 std::unique_ptr<Operator> MakeProject(const Plan& plan, Runtime& runtime, const std::string& pump) {
   return std::make_unique<ProjectOperator>(plan, runtime, pump);
 }

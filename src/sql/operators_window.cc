@@ -1,4 +1,6 @@
 // Sliding windows: one result per row, over the rows of its partition that have arrived.
+#include <algorithm>
+
 #include "sql/window_lead.h"
 #include "sql/window_state.h"
 
@@ -9,7 +11,7 @@ namespace {
 class WindowOperator final : public Operator {
  public:
   WindowOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
-      : evaluation_(runtime, pump) {
+      : evaluation_(runtime, pump), kept_(PhysicalColumns(plan.inputs[0]->columns)) {
     std::size_t input = plan.inputs[0]->columns.size();
     std::vector<PlanColumn> results(plan.columns.begin() + static_cast<std::ptrdiff_t>(input),
                                     plan.columns.end());
@@ -45,13 +47,18 @@ class WindowOperator final : public Operator {
     EvalContext& context = evaluation_.Begin(batch);
     out_.Clear();
     for (auto& state : states_) state->Process(context, out_);
-    if (lead_ != nullptr) lead_->Push(context, out_);
-    if (!evaluation_.errors().empty()) evaluation_.Report(batch);
-    if (lead_ != nullptr) return Advance(0, batch.rowtime[batch.rows - 1]);
-    view_ = batch;
     out_.set_rows(batch.rows);
-    for (const Vector* v : out_.view().columns) view_.columns.push_back(v);
-    Emit(view_);
+    const Batch* rows = &batch;
+    if (!evaluation_.errors().empty()) rows = &WithoutFailed(batch);
+    if (lead_ != nullptr) {
+      if (rows->rows > 0) lead_->Push(rows == &batch ? context : evaluation_.Begin(*rows), out_);
+      return Advance(0, batch.rowtime[batch.rows - 1]);
+    }
+    if (rows->rows > 0) {
+      view_ = *rows;
+      for (const Vector* v : out_.view().columns) view_.columns.push_back(v);
+      Emit(view_);
+    }
     EmitBound(batch.rowtime[batch.rows - 1]);
   }
   void Advance(int, int64_t bound) override {
@@ -78,8 +85,25 @@ class WindowOperator final : public Operator {
   }
 
  private:
+  // Rows whose results do not fit their types are reported and leave out_ and the batch; their
+  // values stay in the windows of those behind them.
+  const Batch& WithoutFailed(const Batch& batch) {
+    evaluation_.Report(batch);
+    const std::vector<int> failed = evaluation_.FailedRows();
+    kept_.Clear();
+    for (std::size_t c = 0; c < batch.columns.size(); ++c) {
+      Vector& column = kept_.column(static_cast<int>(c));
+      for (int i = 0; i < batch.rows; ++i) column.CopyRow(i, *batch.columns[c], i);
+    }
+    std::copy_n(batch.rowtime, batch.rows, kept_.rowtime());
+    kept_.set_rows(batch.rows);
+    kept_.RemoveRows(failed);
+    out_.RemoveRows(failed);
+    return kept_.view();
+  }
+
   Evaluation evaluation_;
-  RowBuffer out_;
+  RowBuffer out_, kept_;
   Batch view_;
   std::vector<std::unique_ptr<WindowState>> states_;
   std::unique_ptr<LeadWindows> lead_;  // null: no row waits

@@ -129,22 +129,11 @@ class GroupedWindows : public Operator {
     if (out_.rows() > 0) Emit(out_.view());
     out_.Clear();
   }
-  // Adds rows to groups; those whose key cannot be computed are reported and left out.
   void Add(const Batch& batch, GroupKeys& keys, GroupTable& table, AggregateSet& aggregates) {
     EvalContext& context = evaluation_.Begin(batch);
-    if (!keys.Evaluate(context)) {
-      std::vector<int> good;
-      for (int i = 0; i < batch.rows; ++i) {
-        if (!evaluation_.errors().failed(i)) good.push_back(i);
-      }
-      evaluation_.Report(batch);
-      SliceBuffer one(PhysicalColumns(plan_.inputs[0]->columns));
-      for (int i : good) Add(one.Run(batch, i, i + 1), keys, table, aggregates);
-      return;
-    }
+    keys.Evaluate(context);
     keys.Find(batch.rows, table, states_.data());
     aggregates.Update(context, states_.data());
-    if (!evaluation_.errors().empty()) evaluation_.Report(batch);
   }
   static void SaveTable(const GroupTable& table, const AggregateSet& aggregates, std::string& out) {
     SaveInt(static_cast<int64_t>(table.size()), out);
@@ -428,16 +417,6 @@ class SessionOperator final : public GroupedWindows {
     EvalContext& context = evaluation_.Begin(batch);
     std::vector<const Vector*> keys;
     for (auto& kernel : kernels_) keys.push_back(&kernel->Evaluate(context));
-    if (!evaluation_.errors().empty()) {
-      std::vector<int> good;
-      for (int i = 0; i < batch.rows; ++i) {
-        if (!evaluation_.errors().failed(i)) good.push_back(i);
-      }
-      evaluation_.Report(batch);
-      SliceBuffer one(PhysicalColumns(plan_.inputs[0]->columns));
-      for (int i : good) AddRows(one.Run(batch, i, i + 1));
-      return;
-    }
     for (int i = 0; i < batch.rows; ++i) {
       key_.clear();
       for (const Vector* v : keys) AppendKey(*v, i, key_);
@@ -447,7 +426,6 @@ class SessionOperator final : public GroupedWindows {
       states_[static_cast<std::size_t>(i)] = session.bytes();
     }
     aggregates_.Update(context, states_.data());
-    if (!evaluation_.errors().empty()) evaluation_.Report(batch);
   }
 
   // `ends_` holds, per session, an end that it had at some time: one that has moved on since is put

@@ -262,6 +262,13 @@ ExpressionPtr Parser::Unary() {
   if (IsOperator("-") || IsOperator("+")) {
     Depth depth(*this);
     const Token& token = Take();
+    if (token.text == "-" && Peek().kind == Token::Kind::kNumber &&
+        Peek().text == "9223372036854775808") {
+      ExpressionPtr least = Make(EKind::kLiteral, token.at);  // its digits alone are no BIGINT
+      least->value = Value::Int(MakeType(Kind::kBigint), INT64_MIN);
+      Take();
+      return least;
+    }
     ExpressionPtr e = Make(EKind::kUnary, token.at, token.text);
     e->arguments.push_back(Unary());
     return e;

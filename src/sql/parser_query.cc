@@ -307,7 +307,9 @@ ast::ExpressionPtr Parser::WindowingInput() {
     input->query = Query();
     ExpectOperator(")");
   } else {
-    ExpectWord("TABLE", "the rows come first: TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' MINUTE)");
+    ExpectWord("TABLE",
+               "the rows come first: FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1' "
+               "MINUTE)). In GROUP BY write STEP(t BY INTERVAL '1' MINUTE)");
     if (TakeOperator("(")) {
       input->query = Query();
       ExpectOperator(")");
@@ -377,12 +379,29 @@ bool Parser::WindowingArguments(ast::Expression& call) {
 
 void Parser::TableSuffix(ast::TableReference& table) {
   if (TakeWord("OVER")) table.over = OverClause();
+  if (IsWord("MATCH_RECOGNIZE")) {
+    Fail(Peek().at,
+         "MATCH_RECOGNIZE is not supported; compare rows with LAG and LEAD, or join windows");
+  }
+  const bool implicit = !IsWord("AS");
   if (TakeWord("AS")) {
     table.alias = Identifier("an alias");
   } else if (Peek().kind == Token::Kind::kQuoted ||
              (Peek().kind == Token::Kind::kWord && !IsReserved(Peek().text) &&
               !IsWord("WINDOWED") && !IsWord("QUALIFY"))) {
     table.alias = Identifier("an alias");
+  }
+  // FROM s WHRE x = 1: no alias, but a clause with a slip.
+  if (table.alias && implicit && !table.alias->quoted && Peek().kind != Token::Kind::kEnd &&
+      Peek().kind != Token::Kind::kOperator &&
+      !(Peek().kind == Token::Kind::kWord && IsReserved(Peek().text)) && !IsWord("WINDOWED") &&
+      !IsWord("QUALIFY")) {
+    std::string clause = ClosestWord(
+        table.alias->text,
+        {"WHERE", "GROUP", "HAVING", "ORDER", "WINDOW", "WINDOWED", "UNION", "JOIN", "LIMIT"});
+    if (!clause.empty())
+      Fail(table.alias->at,
+           "expected a clause but found " + table.alias->text + "; did you mean " + clause + "?");
   }
   if (table.alias && IsOperator("(")) table.columns = NameList("a column name");
   if (IsWord("OVER") && !table.over) {

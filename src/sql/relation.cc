@@ -106,6 +106,9 @@ RelationReader::Rows RelationReader::Run(const Plan& plan, Operator& op,
                                          const std::vector<Rows>& inputs) {
   Collect collect([&](std::size_t bytes) { CheckSize(plan, bytes); });
   op.SetOutput(&collect, 0);
+  const std::unique_ptr<Operator> sieve = MakeSieve(plan, runtime_, pump_);
+  if (sieve != nullptr) sieve->SetOutput(&op, 0);
+  Operator& head = sieve != nullptr ? *sieve : op;
   for (std::size_t p = 0; p < inputs.size(); ++p) {
     const int port = static_cast<int>(p);
     const int columns = static_cast<int>(plan.inputs[p]->columns.size());
@@ -114,12 +117,12 @@ RelationReader::Rows RelationReader::Run(const Plan& plan, Operator& op,
       ReadRow(inputs[p][i], buffer, buffer.rows(), 0, columns);
       buffer.Commit(0);
       if (!buffer.full() && i + 1 < inputs[p].size()) continue;
-      op.Push(port, buffer.view());
+      head.Push(port, buffer.view());
       buffer.Clear();
       CheckSize(plan, op.StateBytes());
     }
   }
-  for (std::size_t p = 0; p < inputs.size(); ++p) op.Advance(static_cast<int>(p), INT64_MAX);
+  for (std::size_t p = 0; p < inputs.size(); ++p) head.Advance(static_cast<int>(p), INT64_MAX);
   return std::move(collect.rows);
 }
 

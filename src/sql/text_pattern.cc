@@ -181,6 +181,15 @@ void Posix(std::string_view name, std::vector<Range>& ranges) {
 // One bracket expression from behind its '['; returns the position behind its ']'.
 std::size_t Bracket(std::string_view pattern, std::size_t i, std::string_view escape,
                     std::string& out) {
+  if (i < pattern.size() && pattern[i] == ':') {  // [:ALPHA:] is [[:ALPHA:]]
+    std::size_t close =
+        pattern.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", i + 1);
+    if (close != std::string_view::npos && close > i + 1 && pattern.substr(close, 2) == ":]") {
+      std::string alone = "[" + std::string(pattern.substr(i, close + 2 - i)) + "]";
+      (void)Bracket(alone, 0, escape, out);
+      return close + 2;
+    }
+  }
   std::vector<Range> plus, minus;
   std::vector<Range>* to = &plus;
   bool negated = false, any = false;

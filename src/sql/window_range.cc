@@ -3,6 +3,7 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "sql/aggregate_state.h"
 #include "sql/group_keys.h"
 #include "sql/group_table.h"
 #include "sql/window_best.h"
@@ -13,8 +14,6 @@
 namespace millstream::sql {
 
 namespace {
-
-using AKind = AggregateCall::Kind;
 
 // What stands in front of a partition's sums.
 struct Header {
@@ -60,6 +59,7 @@ class RangeWindow final : public WindowState {
 
   void Process(EvalContext& context, RowBuffer& out) override {
     const Batch& batch = *context.input;
+    errors_ = context.errors;
     keys_.Evaluate(context);
     for (Argument& a : arguments_) a.values = &a.kernel->Evaluate(context);
     keys_.Find(batch.rows, table_, states_.data(), groups_.data());
@@ -376,11 +376,9 @@ class RangeWindow final : public WindowState {
         },
         [&](IntSum& s, Header&, int i) {
           if (s.count == 0) return out.SetNull(i);
-          __int128 v = static_cast<__int128>(s.Value());
-          if (average) v /= s.count;
-          out.ints()[i] = v > INT64_MAX   ? INT64_MAX
-                          : v < INT64_MIN ? INT64_MIN
-                                          : static_cast<int64_t>(v);
+          if (!FitSum(static_cast<__int128>(s.Value()), s.count, average, out.ints()[i])) {
+            errors_->Add(i, "NUMERIC_OUT_OF_RANGE", DoesNotFit(*call.call));
+          }
         });
   }
 
@@ -594,6 +592,7 @@ class RangeWindow final : public WindowState {
   static constexpr uint32_t kAhead = 8;
 
   const WindowPlan& plan_;
+  RowErrors* errors_ = nullptr;  // of the batch
   std::vector<Argument> arguments_;
   std::vector<Column> columns_;
   std::vector<Call> calls_;

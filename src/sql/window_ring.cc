@@ -6,14 +6,13 @@
 #include <limits>
 #include <memory>
 
+#include "sql/aggregate_state.h"
 #include "sql/hash.h"
 #include "sql/window_state.h"
 
 namespace millstream::sql {
 
 namespace {
-
-using AKind = AggregateCall::Kind;
 
 class RingWindow final : public WindowState {
  public:
@@ -514,11 +513,8 @@ class RingWindow final : public WindowState {
           double sum = r.real.sum.Result();
           if (r.extreme != nullptr) sum = r.extreme->Result(sum);
           out.doubles()[i] = average ? sum / static_cast<double>(r.count) : sum;
-        } else {
-          __int128 v = average ? r.sum / r.count : r.sum;
-          out.ints()[i] = v > INT64_MAX   ? INT64_MAX
-                          : v < INT64_MIN ? INT64_MIN
-                                          : static_cast<int64_t>(v);
+        } else if (!FitSum(r.sum, r.count, average, out.ints()[i])) {
+          errors_->Add(i, "NUMERIC_OUT_OF_RANGE", DoesNotFit(call));
         }
         return;
       }
