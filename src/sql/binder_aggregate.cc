@@ -111,7 +111,8 @@ AggregateCall Binder::MakeAggregate(const ast::Expression& e, const AggregateNam
   auto number = [&] {
     if (type.kind == Kind::kNull) cast(Kind::kInteger);
     if (!IsNumeric(call.argument->type.kind) && call.argument->type.kind != Kind::kInterval) {
-      throw SqlError(argument->at, call.name + " takes a number, not " + TypeName(type));
+      throw SqlError(argument->at, call.name + " takes a number, not " + TypeName(type) +
+                                       ConversionRemedy(type, MakeType(Kind::kDouble)));
     }
   };
   switch (name.kind) {
@@ -409,6 +410,13 @@ ExprPtr Binder::WindowCall(const ast::Expression& e, const AggregateName& name) 
   }
   AggregateCall call = MakeAggregate(e, name);
   call.window = WindowIndex(e, name.kind >= AKind::kRowNumber, name.kind == AKind::kLead);
+  if ((name.kind == AKind::kRank || name.kind == AKind::kDenseRank) &&
+      (*context_.windows)[static_cast<std::size_t>(call.window)].order_by.empty()) {
+    throw SqlError(
+        e.at,
+        call.name + " ranks by values: write " + call.name +
+            "() OVER (PARTITION BY k ORDER BY x DESC); ROW_NUMBER counts in order of ROWTIME");
+  }
   auto bound = std::make_shared<Expr>();
   bound->op = Expr::Op::kWindow;
   bound->type = call.type;

@@ -195,6 +195,14 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
       group->stagger_ms = EvaluateConstant(range).i;
       if (group->stagger_ms <= 0) throw SqlError(query.stagger->at, "the range must be positive");
     } else if (streaming && group->time_keys.empty()) {
+      bool windows_in_rows = false;
+      for (const Relation& relation : from.scope.relations) {
+        for (const Entry& entry : relation.entries) windows_in_rows |= entry.name == "WINDOW_END";
+      }
+      if (windows_in_rows) {
+        throw SqlError(query.group_by.empty() ? query.at : query.group_by[0]->at,
+                       "a group ends with its window: add window_start, window_end to GROUP BY");
+      }
       throw SqlError(
           query.group_by.empty() ? query.at : query.group_by[0]->at,
           "aggregating a stream needs at least one item in GROUP BY that follows ROWTIME, "

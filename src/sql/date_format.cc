@@ -276,7 +276,7 @@ std::optional<int64_t> DateFormat::Parse(std::string_view text, int64_t now_ms) 
     switch (item.letter) {
       case 'y':
       case 'Y':
-        if (value > 999'999'999) return std::nullopt;
+        if (value > 292'000'000 || value < -292'000'000) return std::nullopt;
         if (item.count == 2 && digits == 2) {
           // The year of these two digits within 80 years before and 20 after now.
           int64_t this_year = CivilFromDays(FloorDiv(now_ms, kMsPerDay)).year;

@@ -250,22 +250,29 @@ std::string FormatInterval(int64_t ms, TimeUnit from, TimeUnit to) {
   return out;
 }
 
+namespace {
+// Around the ends of 64 bits, not beyond them.
+int64_t Times(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+}
+}  // namespace
+
 int64_t FloorTimestamp(int64_t ms, TimeUnit unit) {
   switch (unit) {
     case TimeUnit::kYear: {
       Civil c = CivilFromDays(FloorDiv(ms, kMsPerDay));
-      return DaysFromCivil(c.year, 1, 1) * kMsPerDay;
+      return Times(DaysFromCivil(c.year, 1, 1), kMsPerDay);
     }
     case TimeUnit::kMonth: {
       Civil c = CivilFromDays(FloorDiv(ms, kMsPerDay));
-      return DaysFromCivil(c.year, c.month, 1) * kMsPerDay;
+      return Times(DaysFromCivil(c.year, c.month, 1), kMsPerDay);
     }
     case TimeUnit::kWeek: {
       int64_t days = FloorDiv(ms, kMsPerDay);
-      return (days - FloorMod(days + 4, 7)) * kMsPerDay;  // 1970-01-01 was a Thursday
+      return Times(days - FloorMod(days + 4, 7), kMsPerDay);  // 1970-01-01 was a Thursday
     }
     default:
-      return FloorDiv(ms, UnitMs(unit)) * UnitMs(unit);
+      return Times(FloorDiv(ms, UnitMs(unit)), UnitMs(unit));
   }
 }
 
@@ -274,16 +281,17 @@ int64_t NextTimestamp(int64_t ms, TimeUnit unit) {
   switch (unit) {
     case TimeUnit::kYear: {
       Civil c = CivilFromDays(FloorDiv(floor, kMsPerDay));
-      return DaysFromCivil(c.year + 1, 1, 1) * kMsPerDay;
+      return Times(DaysFromCivil(c.year + 1, 1, 1), kMsPerDay);
     }
     case TimeUnit::kMonth: {
       Civil c = CivilFromDays(FloorDiv(floor, kMsPerDay));
-      return (c.month == 12 ? DaysFromCivil(c.year + 1, 1, 1)
-                            : DaysFromCivil(c.year, c.month + 1, 1)) *
-             kMsPerDay;
+      return Times(
+          c.month == 12 ? DaysFromCivil(c.year + 1, 1, 1) : DaysFromCivil(c.year, c.month + 1, 1),
+          kMsPerDay);
     }
     default:
-      return floor + UnitMs(unit);
+      return static_cast<int64_t>(static_cast<uint64_t>(floor) +
+                                  static_cast<uint64_t>(UnitMs(unit)));
   }
 }
 

@@ -50,7 +50,7 @@ void RoundedKernel(CallFrame& frame) {
   int64_t unit = from.kind == Kind::kDecimal ? PowerOfTen(from.scale) : 1;
   frame.ForEachRow([&](int i) {
     int64_t v = frame.ints(0)[i];
-    frame.out.ints()[i] = up ? -FloorDiv(-v, unit) : FloorDiv(v, unit);
+    frame.out.ints()[i] = FloorDiv(v, unit) + (up && v % unit != 0 ? 1 : 0);
   });
 }
 
@@ -142,7 +142,12 @@ void RoundKernel(CallFrame& frame) {
         int64_t unit = PowerOfTen(drop);
         int64_t rest = v % unit;
         v -= rest;
-        if (round && (rest < 0 ? -rest : rest) >= (unit + 1) / 2) v += rest < 0 ? -unit : unit;
+        if (round && (rest < 0 ? -rest : rest) >= (unit + 1) / 2 &&
+            (__builtin_add_overflow(v, rest < 0 ? -unit : unit, &v) ||
+             (type.kind != Kind::kDecimal &&
+              (v < IntegerMin(type.kind) || v > IntegerMax(type.kind))))) {
+          throw RowError{kOutOfRange, "ROUND does not fit " + TypeName(type)};
+        }
       }
     }
     frame.out.ints()[i] = v;

@@ -19,6 +19,12 @@ Type ResolveToUnit(Arguments& arguments, Position at) {
   return arguments[0]->type;
 }
 
+// Times at the very ends of 64 bits (the year -292275055) go around: what is computed of them is no
+// use, but it is defined.
+int64_t WrapMinus(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+
 int64_t FloorValue(int64_t v, TimeUnit unit, Kind kind) {
   if (kind == Kind::kDate) return FloorDiv(FloorTimestamp(v * kMsPerDay, unit), kMsPerDay);
   if (kind == Kind::kInterval) {
@@ -39,7 +45,7 @@ void ToUnitKernel(CallFrame& frame) {
     int64_t* out = frame.out.ints();
     for (int i = 0; i < frame.rows; ++i) {
       int64_t rest = in[i] % fixed;
-      out[i] = in[i] - rest - (rest < 0 ? fixed : 0);
+      out[i] = WrapMinus(in[i], rest + (rest < 0 ? fixed : 0));
     }
     return;
   }
@@ -94,7 +100,7 @@ void StepKernel(CallFrame& frame) {
     int64_t step = by[0];
     for (int i = 0; i < frame.rows; ++i) {
       int64_t rest = in[i] % step;
-      out[i] = in[i] - rest - (rest < 0 ? step : 0);
+      out[i] = WrapMinus(in[i], rest + (rest < 0 ? step : 0));
     }
     return;
   }
@@ -106,7 +112,7 @@ void StepKernel(CallFrame& frame) {
       out[i] = in[i];
       return;
     }
-    out[i] = time ? FloorDiv(in[i], by[i]) * by[i] : in[i] / by[i] * by[i];
+    out[i] = time ? WrapMinus(in[i], FloorMod(in[i], by[i])) : in[i] / by[i] * by[i];
   });
 }
 

@@ -284,10 +284,14 @@ bool MayFail(const Expr& e) {
                                                    "IS FALSE",
                                                    "NOT",
                                                    "IS DISTINCT FROM",
-                                                   "MONOTONIC"};
+                                                   "MONOTONIC",
+                                                   "FLOOR_TO",
+                                                   "CEIL_TO",
+                                                   "UNIX_TIMESTAMP"};
       static constexpr std::string_view kSafeOfDoubles[] = {"+", "-", "*"};
       const std::string_view name = e.function->name;
       if (std::find(std::begin(kSafe), std::end(kSafe), name) != std::end(kSafe)) return false;
+      if (name == "STEP" && IsDatetime(e.type.kind)) return !IsConstant(*e.arguments[1]);
       return !floating || std::find(std::begin(kSafeOfDoubles), std::end(kSafeOfDoubles), name) ==
                               std::end(kSafeOfDoubles);
     }
@@ -304,7 +308,11 @@ class SieveOperator final : public Operator {
     auto add = [&](const ExprPtr& e) {
       if (e != nullptr && MayFail(*e)) kernels_.push_back(Compile(e));
     };
-    for (const ExprPtr& e : plan.keys) add(e);
+    for (std::size_t k = 0; k < plan.keys.size(); ++k) {
+      const bool time = std::find(plan.time_keys.begin(), plan.time_keys.end(),
+                                  static_cast<int>(k)) != plan.time_keys.end();
+      if (!time) add(plan.keys[k]);  // those of time are functions of ROWTIME
+    }
     for (const AggregateCall& call : plan.calls) {
       add(call.argument);
       add(call.fallback);
