@@ -1,0 +1,3 @@
+CREATE STREAM d (k VARCHAR(4), n BIGINT, a DOUBLE, lo REAL, x DECIMAL(9,2), dist BIGINT, l VARCHAR(64));
+CREATE PUMP p AS INSERT INTO d SELECT STREAM ticker_symbol, COUNT(*), AVG(price), MIN(change), SUM(d), COUNT(DISTINCT n), LISTAGG(sector, ',')
+FROM source_sql_stream_001 s WHERE flag IS NOT FALSE GROUP BY ticker_symbol, STEP(s.ROWTIME BY INTERVAL '2' SECOND), FLOOR(s.event_time TO HOUR) HAVING COUNT(*) > 0;
