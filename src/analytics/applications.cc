@@ -70,6 +70,7 @@ std::optional<Refused> CheckSupported(const Definition& definition) {
 std::optional<Refused> CheckStorable(const Definition& definition) {
   if (auto refused = CheckSupported(definition)) return refused;
   if (definition.inputs.empty() || definition.code.empty()) {
+    if (auto checked = CheckParts(definition); !checked) return RefusedFor(checked.error());
     auto parsed = sql::Parse(definition.code);
     if (!parsed) return RefusedFor(parsed.error());
     return std::nullopt;

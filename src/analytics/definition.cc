@@ -24,6 +24,35 @@ base::Status CheckSchema(const sql::InputSchema& schema, std::string_view what, 
   return {};
 }
 
+// arn:partition:service:region:account:resource
+struct Arn {
+  std::string_view service, region, account, resource;
+};
+
+std::optional<Arn> SplitArn(std::string_view text) {
+  std::string_view parts[5];
+  for (std::string_view& part : parts) {
+    std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    part = text.substr(0, colon);
+    text.remove_prefix(colon + 1);
+  }
+  return Arn{parts[2], parts[3], parts[4], text};
+}
+
+base::Status CheckStream(std::string_view resource, std::string_view what) {
+  if (!resource.starts_with("arn:")) return {};
+  constexpr std::string_view kStream = "stream/";
+  auto arn = SplitArn(resource);
+  if (arn && arn->service == "kinesis" && arn->resource.starts_with(kStream) &&
+      arn->resource.size() > kStream.size()) {
+    return {};
+  }
+  return Fail(Code::kInvalidArgument, fmt::format("{}: {} is not the ARN of a stream; that is "
+                                                  "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME",
+                                                  what, resource));
+}
+
 }  // namespace
 
 std::string_view StatusName(ApplicationStatus status) {
@@ -82,16 +111,10 @@ streams::StreamKey StreamKeyOf(const ApplicationKey& application, std::string_vi
   streams::StreamKey key{application.account, application.region,
                          std::string(ResourceName(resource))};
   if (!resource.starts_with("arn:")) return key;
-  // arn:partition:kinesis:region:account:stream/name
-  std::vector<std::string_view> parts;
-  for (std::string_view rest = resource; parts.size() < 5;) {
-    std::size_t colon = rest.find(':');
-    if (colon == std::string_view::npos) return key;
-    parts.push_back(rest.substr(0, colon));
-    rest.remove_prefix(colon + 1);
+  if (auto arn = SplitArn(resource)) {
+    key.region = arn->region;
+    key.account = arn->account;
   }
-  key.region = parts[3];
-  key.account = parts[4];
   return key;
 }
 
@@ -123,19 +146,29 @@ sql::ApplicationConfig EngineConfig(const Definition& definition) {
   return config;
 }
 
-base::Status Check(const Definition& definition) {
+base::Status CheckParts(const Definition& definition) {
   for (const Input& input : definition.inputs) {
     if (input.parallelism < 1 || input.parallelism > kParallelismMax) {
       return Fail(Code::kInvalidArgument,
                   fmt::format("input {}: parallelism is {}, must be 1 to {}", input.name_prefix,
                               input.parallelism, kParallelismMax));
     }
-    TRY(CheckSchema(input.schema, "input " + input.name_prefix,
-                    input.kind == Input::Kind::kStream));
+    const bool stream = input.kind == Input::Kind::kStream;
+    if (stream) TRY(CheckStream(input.resource, "input " + input.name_prefix));
+    TRY(CheckSchema(input.schema, "input " + input.name_prefix, stream));
+  }
+  for (const Output& output : definition.outputs) {
+    if (output.kind != Output::Kind::kStream) continue;
+    TRY(CheckStream(output.resource, "output " + output.name));
   }
   for (const ReferenceDataSource& table : definition.reference_tables) {
     TRY(CheckSchema(table.schema, "reference table " + table.table_name, false));
   }
+  return {};
+}
+
+base::Status Check(const Definition& definition) {
+  TRY(CheckParts(definition));
   base::ManualClock clock;
   ASSIGN_OR_RETURN(auto application, sql::Application::Create(
                                          definition.code, EngineConfig(definition), clock));

@@ -125,6 +125,8 @@ std::string MakeId(int64_t version, std::size_t number);
 std::vector<sql::ColumnConfig> SchemaColumns(const sql::InputSchema& schema);
 // What the engine needs to know beside the code. Reference tables are without rows.
 sql::ApplicationConfig EngineConfig(const Definition& definition);
+// What can be judged without the code: schemas, and that ARNs of streams name streams.
+base::Status CheckParts(const Definition& definition);
 // Everything that can be judged without running: the code against the inputs and tables, schemas,
 // names of outputs. kInvalidArgument with line and column where the code is wrong.
 base::Status Check(const Definition& definition);

@@ -132,7 +132,7 @@ void InputReader::Refresh() {
 base::Status InputReader::Fetch(const streams::ReadOptions& options, std::vector<Fetched>& to) {
   Refresh();
   millis_behind_ = 0;
-  if (stream_ == nullptr) return {};
+  if (stream_ == nullptr) return base::Fail(base::Code::kNotFound, "there is no such stream");
   base::Status status;
   bool ended = false;
   for (std::size_t i = 0; i < shards_.size(); ++i) {

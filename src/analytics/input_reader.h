@@ -46,7 +46,8 @@ class InputReader {
     std::shared_ptr<const streams::RecordPage> page;
   };
   // Appends a page with records for each shard that has one at hand, and moves behind them.
-  // An error (a damaged record, a failing disk) leaves the position; try again later.
+  // An error (a damaged record, a failing disk, a stream that is gone) leaves the position; try
+  // again later.
   base::Status Fetch(const streams::ReadOptions& options, std::vector<Fetched>& to);
   // Sees to it that `wake` is called when there is more.
   void WaitForMore();

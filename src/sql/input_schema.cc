@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <optional>
+#include <unordered_set>
 
 #include "sql/error.h"
 #include "sql/input_csv.h"
@@ -23,7 +24,16 @@ class InputMapper::Impl {
     }
     std::vector<InputColumn> columns;
     std::optional<std::vector<PathStep>> flattened;  // the array whose elements become rows
+    std::unordered_set<std::string_view> names;
     for (const MappedColumn& c : schema.columns) {
+      if (!names.insert(c.name).second) {
+        return base::Fail(base::Code::kInvalidArgument, "column " + c.name + " comes twice");
+      }
+      if (c.name == "ROWTIME") {
+        return base::Fail(base::Code::kInvalidArgument,
+                          "ROWTIME is the time that every row has; give the column another name, "
+                          "e.g. COL_ROWTIME");
+      }
       InputColumn& column = columns.emplace_back();
       column.name = c.name;
       try {

@@ -2,6 +2,9 @@
 import time
 from collections import Counter
 
+import pytest
+from botocore import xform_name
+
 from conftest import (CODE, ROLE, SCHEMA, arn_of, error_of, input_of, output_of, put, results, wait_for, wait_gone)
 from helpers import eventually
 
@@ -111,8 +114,8 @@ def test_refusals(server, v1, name, make_stream):
     assert code == "UnsupportedOperationException" and "not supported" in text
     code, text = error_of(v1.add_application_output, ApplicationName=name, CurrentApplicationVersionId=1,
                           Output=output_of(server, destination, name="destination_sql_stream", roles=True))
-    assert code == "InvalidApplicationConfigurationException" and "DESTINATION_SQL_STREAM" in text
-    assert error_of(v1.delete_application, ApplicationName=name, CreateTimestamp=1)[0].startswith("Invalid")
+    assert code == "InvalidArgumentException" and "DESTINATION_SQL_STREAM" in text
+    assert error_of(v1.delete_application, ApplicationName=name, CreateTimestamp=1)[0] == "InvalidArgumentException"
 
     foreign = name + "-foreign"
     v1.create_application(ApplicationName=foreign, ApplicationCode=CODE, Inputs=[{
@@ -127,6 +130,64 @@ def test_refusals(server, v1, name, make_stream):
     code, text = error_of(v1.start_application, ApplicationName=other, InputConfigurations=[
         {"Id": "1.1", "InputStartingPositionConfiguration": {"InputStartingPosition": "NOW"}}])
     assert code == "InvalidApplicationConfigurationException" and "nowhere" in text
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"RecordColumns": SCHEMA["RecordColumns"] + [{"Name": "k", "SqlType": "DOUBLE", "Mapping": "$.x"}]}, "column k comes twice"),
+    ({"RecordColumns": [{"Name": "ROWTIME", "SqlType": "TIMESTAMP", "Mapping": "$.t"}]}, "give the column another name"),
+    ({"RecordColumns": [{"Name": "k", "SqlType": "TEXT", "Mapping": "$.k"}]}, "TEXT is not a data type"),
+    ({"RecordColumns": [{"Name": "k", "SqlType": "INTEGER", "Mapping": "k"}]}, "bad path 'k'"),
+])
+@pytest.mark.parametrize("code", ["", CODE])
+def test_schemas_are_judged_when_they_come(server, v1, name, change, words, code):
+    """With the exception that the model has for it: InvalidApplicationConfiguration is for starts."""
+    refused, text = error_of(v1.create_application, ApplicationName=name, ApplicationCode=code, Inputs=[
+        {**input_of(server, "s", roles=True), "InputSchema": {**SCHEMA, **change}}])
+    assert refused == "InvalidArgumentException" and words in text
+
+
+@pytest.mark.parametrize("arn", ["arn:aws:sqs:eu-west-1:000000000000:orders", "arn:aws:kinesis:eu-west-1:000000000000:stream/",
+                                 "arn:aws:firehose:eu-west-1:000000000000:deliverystream/orders", "arn:aws:kinesis:orders"])
+def test_only_streams_are_read_and_written_as_streams(server, v1, name, arn):
+    resource = {"ResourceARN": arn, "RoleARN": ROLE}
+    code, text = error_of(v1.create_application, ApplicationName=name, ApplicationCode=CODE,
+                          Inputs=[{**input_of(server, "s", roles=True), "KinesisStreamsInput": resource}])
+    assert code == "InvalidArgumentException" and "input SOURCE_SQL_STREAM: " + arn + " is not the ARN of a stream" in text
+    code, text = error_of(v1.create_application, ApplicationName=name, ApplicationCode=CODE,
+                          Outputs=[{**output_of(server, "s", roles=True), "KinesisStreamsOutput": resource}])
+    assert code == "InvalidArgumentException" and "output DESTINATION_SQL_STREAM: " + arn in text
+
+
+def test_errors_are_those_of_the_model(server, v1, v2, name):
+    """SDKs with types have classes only for these: an exception that an operation does not declare is caught by nobody."""
+    wrong_code, wrong_schema = "CREATE STREAMM x", {**SCHEMA, "RecordColumns": [{"Name": "k", "SqlType": "TEXT"}]}
+    v1.create_application(ApplicationName=name, ApplicationCode=CODE)
+    bad_input = {**input_of(server, "s", roles=True), "InputSchema": wrong_schema}
+    v2_name, bad_input_v2 = name + "-2", {**input_of(server, "s"), "InputSchema": wrong_schema}
+    v2.create_application(ApplicationName=v2_name, RuntimeEnvironment="SQL-1_0", ServiceExecutionRole=ROLE)
+    bad_output = output_of(server, "s", name="NOWHERE")
+    for api, operation, arguments in [
+            (v1, "CreateApplication", dict(ApplicationName="x", ApplicationCode=wrong_code)),
+            (v1, "CreateApplication", dict(ApplicationName="x", ApplicationCode=CODE, Inputs=[bad_input])),
+            (v1, "UpdateApplication", dict(ApplicationName=name, CurrentApplicationVersionId=1, ApplicationUpdate={"ApplicationCodeUpdate": wrong_code})),
+            (v1, "UpdateApplication", dict(ApplicationName=name, CurrentApplicationVersionId=7, ApplicationUpdate={})),
+            (v1, "AddApplicationInput", dict(ApplicationName=name, CurrentApplicationVersionId=1, Input=bad_input)),
+            (v1, "AddApplicationInput", dict(ApplicationName=name, CurrentApplicationVersionId=1, Input={
+                **input_of(server, "s", roles=True), "InputSchema": {**SCHEMA, "RecordColumns": SCHEMA["RecordColumns"][1:]}})),
+            (v1, "StartApplication", dict(ApplicationName=name, InputConfigurations=[])),
+            (v1, "StopApplication", dict(ApplicationName=name)),
+            (v1, "DescribeApplication", dict(ApplicationName="nowhere")),
+            (v2, "CreateApplication", dict(ApplicationName="x", RuntimeEnvironment="SQL-1_0", ServiceExecutionRole=ROLE, ApplicationConfiguration={
+                "SqlApplicationConfiguration": {"Inputs": [bad_input_v2]}})),
+            (v2, "AddApplicationInput", dict(ApplicationName=v2_name, CurrentApplicationVersionId=1, Input=bad_input_v2)),
+            (v2, "AddApplicationOutput", dict(ApplicationName=v2_name, CurrentApplicationVersionId=7, Output=bad_output)),
+            (v2, "UpdateApplication", dict(ApplicationName=v2_name, CurrentApplicationVersionId=1, ApplicationConfigurationUpdate={
+                "ApplicationCodeConfigurationUpdate": {"CodeContentUpdate": {"TextContentUpdate": wrong_code}}})),
+            (v2, "StartApplication", dict(ApplicationName=v2_name)),
+            (v2, "DeleteApplication", dict(ApplicationName=v2_name, CreateTimestamp=1))]:
+        declared = {shape.name for shape in api.meta.service_model.operation_model(operation).error_shapes}
+        code, _ = error_of(getattr(api, xform_name(operation)), **arguments)
+        assert code in declared, operation
 
 
 def test_lists_and_tags(v1, name):

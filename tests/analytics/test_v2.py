@@ -5,6 +5,12 @@ from conftest import (CODE, ROLE, SCHEMA, arn_of, error_of, input_of, output_of,
 from helpers import eventually, read_stream
 
 
+PASS = """
+CREATE STREAM "DESTINATION_SQL_STREAM" (k VARCHAR(16));
+CREATE PUMP p AS INSERT INTO "DESTINATION_SQL_STREAM" SELECT STREAM "k" FROM "SOURCE_SQL_STREAM_001";
+"""
+
+
 def create(server, v2, name, inputs, outputs, code=CODE, **more):
     return v2.create_application(
         ApplicationName=name, RuntimeEnvironment="SQL-1_0", ServiceExecutionRole=ROLE, ApplicationConfiguration={
@@ -102,6 +108,22 @@ CREATE PUMP p AS INSERT INTO "DESTINATION_SQL_STREAM" SELECT STREAM "k" FROM "SO
     assert sorted(int(r["K"]) for r in results(kinesis, destination)) == list(range(100))
 
 
+def test_an_input_that_goes_is_told_and_read_again_when_it_is_back(server, kinesis, v2, name, make_stream):
+    source, destination = make_stream(), make_stream()
+    create(server, v2, name, [input_of(server, source)], [output_of(server, destination)], PASS)
+    start(v2, name)
+    put(kinesis, source, [{"k": "before"}])
+    eventually(lambda: results(kinesis, destination) == [{"K": "before"}])
+    kinesis.delete_stream(StreamName=source)
+    told = f'an application cannot read its input application={name} input=arn:aws:kinesis:{server.region}:000000000000:stream/{source} error="there is no such stream"'
+    eventually(lambda: told in server.log())
+    assert v2.describe_application(ApplicationName=name)["ApplicationDetail"]["ApplicationStatus"] == "RUNNING"
+    kinesis.create_stream(StreamName=source, ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName=source, WaiterConfig={"Delay": 1})
+    put(kinesis, source, [{"k": "after"}])
+    eventually(lambda: results(kinesis, destination) == [{"K": "before"}, {"K": "after"}])
+
+
 def test_other_runtimes_and_their_operations_answer_clearly(v2, name):
     code, text = error_of(v2.create_application, ApplicationName=name, RuntimeEnvironment="FLINK-1_20",
                           ServiceExecutionRole=ROLE)
@@ -126,6 +148,18 @@ def test_code_is_judged_when_it_comes(server, v2, name, make_stream):
            'FROM "SOURCE_SQL_STREAM_001" x JOIN "LATER_TABLE" l ON x."k" = l."k";')
     code, text = error_of(v2.start_application, ApplicationName=name, RunConfiguration={})
     assert code == "InvalidApplicationConfigurationException" and "LATER_TABLE" in text
+
+
+def test_roles_that_nobody_gave_are_not_shown(v2, name):
+    v2.create_application(ApplicationName=name, RuntimeEnvironment="SQL-1_0", ServiceExecutionRole=ROLE, ApplicationConfiguration={
+        "SqlApplicationConfiguration": {"ReferenceDataSources": [{
+            "TableName": "T", "S3ReferenceDataSource": {"BucketARN": "arn:aws:s3:::b", "FileKey": "k"}, "ReferenceSchema": {
+                "RecordFormat": {"RecordFormatType": "CSV"}, "RecordColumns": [{"Name": "k", "SqlType": "INTEGER"}]}}]}},
+        CloudWatchLoggingOptions=[{"LogStreamARN": "arn:aws:logs:us-east-1:000000000000:log-group:g:log-stream:s"}])
+    detail = v2.describe_application(ApplicationName=name)["ApplicationDetail"]
+    assert "RoleARN" not in detail["CloudWatchLoggingOptionDescriptions"][0]
+    table = detail["ApplicationConfigurationDescription"]["SqlApplicationConfigurationDescription"]["ReferenceDataSourceDescriptions"][0]
+    assert table["S3ReferenceDataSourceDescription"] == {"BucketARN": "arn:aws:s3:::b", "FileKey": "k"}
 
 
 def test_lists_in_pages(server, v2, name):

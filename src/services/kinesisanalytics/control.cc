@@ -24,9 +24,11 @@ constexpr auto kSamplePatience = std::chrono::seconds(2);
 }  // namespace
 
 Control::Control(analytics::Applications& applications, streams::StreamRegistry& registry,
-                 const Exceptions& exceptions, std::string buckets_directory)
+                 const aws::ServiceSchema& schema, const Exceptions& exceptions,
+                 std::string buckets_directory)
     : applications_(applications),
       registry_(registry),
+      schema_(schema),
       exceptions_(exceptions),
       buckets_directory_(std::move(buckets_directory)) {}
 
@@ -50,7 +52,7 @@ aws::Outcome<analytics::SnapshotPtr> Control::Find(const aws::Call& call,
   analytics::ApplicationKey key = KeyOf(call, name);
   auto found = applications_.Find(key);
   if (found == nullptr) {
-    return aws::FailCall(ToError({.reason = Refusal::kNotFound}, key));
+    return aws::FailCall(ToError({.reason = Refusal::kNotFound}, key, call.operation));
   }
   return found;
 }
@@ -71,7 +73,19 @@ std::vector<analytics::SnapshotPtr> Control::Page(const aws::Call& call, const s
 }
 
 aws::ServiceError Control::ToError(const analytics::Refused& refused,
-                                   const analytics::ApplicationKey& key) const {
+                                   const analytics::ApplicationKey& key,
+                                   std::string_view operation) const {
+  auto may_answer = [&](std::string_view exception) {
+    const aws::OperationSchema* schema = schema_.Find(operation);
+    return schema != nullptr &&
+           std::any_of(schema->errors.begin(), schema->errors.end(),
+                       [&](const aws::ErrorSchema* error) { return error->name == exception; });
+  };
+  auto wrong_configuration = [&](std::string message) {
+    return may_answer("InvalidApplicationConfigurationException")
+               ? exceptions_.invalid_configuration(std::move(message))
+               : exceptions_.invalid_argument(std::move(message));
+  };
   switch (refused.reason) {
     case Refusal::kNotFound:
       return exceptions_.not_found(refused.message.empty()
@@ -94,12 +108,14 @@ aws::ServiceError Control::ToError(const analytics::Refused& refused,
                             refused.limit)
               : refused.message);
     case Refusal::kConfiguration:
-      return exceptions_.invalid_configuration(refused.message);
+      return wrong_configuration(refused.message);
     case Refusal::kArgument:
       return exceptions_.invalid_argument(refused.message);
-    case Refusal::kCode:
-      return exceptions_.invalid_configuration("The application code is not valid: " +
-                                               refused.message);
+    case Refusal::kCode: {
+      std::string message = "The application code is not valid: " + refused.message;
+      return may_answer("CodeValidationException") ? exceptions_.code_validation(std::move(message))
+                                                   : wrong_configuration(std::move(message));
+    }
     case Refusal::kNotSupported:
       return exceptions_.unsupported(refused.message);
     case Refusal::kStorage:
@@ -108,12 +124,6 @@ aws::ServiceError Control::ToError(const analytics::Refused& refused,
   LOG_ERROR("an operation on an application failed", {"application", key.name},
             {"error", refused.message});
   return aws::InternalFailure();
-}
-
-aws::ServiceError Control::ToErrorOfCode(const analytics::Refused& refused,
-                                         const analytics::ApplicationKey& key) const {
-  if (refused.reason != Refusal::kCode) return ToError(refused, key);
-  return exceptions_.code_validation("The application code is not valid: " + refused.message);
 }
 
 aws::Outcome<Control::Sample> Control::SampleStream(const aws::Call& call, const std::string& arn,

@@ -49,7 +49,8 @@ class Control {
  public:
   // All outlive this; Stop() before they go.
   Control(analytics::Applications& applications, streams::StreamRegistry& registry,
-          const Exceptions& exceptions, std::string buckets_directory);
+          const aws::ServiceSchema& schema, const Exceptions& exceptions,
+          std::string buckets_directory);
 
   void Stop() { jobs_.Stop(); }
 
@@ -65,8 +66,10 @@ class Control {
   std::vector<analytics::SnapshotPtr> Page(const aws::Call& call, const std::string& after,
                                            std::size_t limit, bool& more) const;
 
-  aws::ServiceError ToError(const analytics::Refused& refused,
-                            const analytics::ApplicationKey& key) const;
+  // In the words of `operation`: the model lets each answer with other exceptions for code and for
+  // a configuration that is wrong, and SDKs have types only for those.
+  aws::ServiceError ToError(const analytics::Refused& refused, const analytics::ApplicationKey& key,
+                            std::string_view operation) const;
 
   // Runs `work`, which returns aws::Outcome<Output>, on a job and answers with what it gives.
   template <typename Output, typename Work>
@@ -87,24 +90,17 @@ class Control {
     if (!submitted) std::move(job->reply).Fail(aws::ServiceUnavailable());
   }
 
-  // Operations that bring code answer with the exception for code.
-  aws::ServiceError ToErrorOfCode(const analytics::Refused& refused,
-                                  const analytics::ApplicationKey& key) const;
-
   // Changes an application of that version and answers with what `answer` makes of the new state.
   template <typename Output, typename Answer>
   void Change(const aws::Call& call, const std::string& name, std::optional<int64_t> version,
-              analytics::Applications::Change change, aws::Reply<Output> reply, Answer answer,
-              bool brings_code = false) {
-    Run(std::move(reply), [this, key = KeyOf(call, name), version, change = std::move(change),
-                           answer, brings_code]() -> aws::Outcome<Output> {
-      auto changed = applications_.Update(key, version, change);
-      if (!changed) {
-        return aws::FailCall(brings_code ? ToErrorOfCode(changed.error(), key)
-                                         : ToError(changed.error(), key));
-      }
-      return answer(**changed);
-    });
+              analytics::Applications::Change change, aws::Reply<Output> reply, Answer answer) {
+    Run(std::move(reply),
+        [this, key = KeyOf(call, name), version, change = std::move(change), answer,
+         operation = call.operation]() -> aws::Outcome<Output> {
+          auto changed = applications_.Update(key, version, change);
+          if (!changed) return aws::FailCall(ToError(changed.error(), key, operation));
+          return answer(**changed);
+        });
   }
 
   // Samples records for DiscoverInputSchema. Blocks: in Run().
@@ -128,6 +124,7 @@ class Control {
  private:
   analytics::Applications& applications_;
   streams::StreamRegistry& registry_;
+  const aws::ServiceSchema& schema_;
   const Exceptions& exceptions_;
   const std::string buckets_directory_;
   base::JobPool jobs_{base::JobPool::Options{.threads = 2, .name = "analytics-api"}};

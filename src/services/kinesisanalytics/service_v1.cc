@@ -56,7 +56,7 @@ api::ApplicationDetail Describe(const ApplicationSnapshot& application) {
 
 ServiceV1::ServiceV1(analytics::Applications& applications, streams::StreamRegistry& registry,
                      std::string buckets_directory)
-    : control_(applications, registry, kExceptions, std::move(buckets_directory)) {}
+    : control_(applications, registry, api::Schema(), kExceptions, std::move(buckets_directory)) {}
 
 std::vector<std::pair<std::string, std::string>> ServiceV1::ResourceTags(
     std::string_view arn) const {
@@ -68,7 +68,7 @@ std::vector<std::pair<std::string, std::string>> ServiceV1::ResourceTags(
 
 template <typename Output, typename Change>
 void ServiceV1::ChangeOwn(const aws::Call& call, const std::string& name, int64_t version,
-                          Change change, aws::Reply<Output> reply, bool brings_code) {
+                          Change change, aws::Reply<Output> reply) {
   control_.Change(
       call, name, version,
       [name, change = std::move(change)](Definition& d) -> std::optional<Refused> {
@@ -81,7 +81,7 @@ void ServiceV1::ChangeOwn(const aws::Call& call, const std::string& name, int64_
         }
         return change(d);
       },
-      std::move(reply), [](const ApplicationSnapshot&) { return Output{}; }, brings_code);
+      std::move(reply), [](const ApplicationSnapshot&) { return Output{}; });
 }
 
 void ServiceV1::CreateApplication(const aws::Call& call, api::CreateApplicationInput input,
@@ -107,9 +107,10 @@ void ServiceV1::CreateApplication(const aws::Call& call, api::CreateApplicationI
           refused = ForEach(input.cloud_watch_logging_options,
                             [&](const auto& from) { return AddLoggingOption(from, 1, d); });
         }
-        if (refused) return aws::FailCall(control_.ToError(*refused, key));
+        if (refused) return aws::FailCall(control_.ToError(*refused, key, "CreateApplication"));
         auto created = control_.applications().Create(key, std::move(d));
-        if (!created) return aws::FailCall(control_.ToErrorOfCode(created.error(), key));
+        if (!created)
+          return aws::FailCall(control_.ToError(created.error(), key, "CreateApplication"));
         api::CreateApplicationOutput output;
         output.application_summary = Summarize(**created);
         return output;
@@ -144,7 +145,9 @@ void ServiceV1::DeleteApplication(const aws::Call& call, api::DeleteApplicationI
                [this, key, created_ms = input.create_timestamp]()
                    -> aws::Outcome<api::DeleteApplicationOutput> {
                  auto deleted = control_.applications().Delete(key, created_ms);
-                 if (!deleted) return aws::FailCall(control_.ToError(deleted.error(), key));
+                 if (!deleted)
+                   return aws::FailCall(
+                       control_.ToError(deleted.error(), key, "DeleteApplication"));
                  return api::DeleteApplicationOutput{};
                });
 }
@@ -164,7 +167,8 @@ void ServiceV1::StartApplication(const aws::Call& call, api::StartApplicationInp
                   analytics::StartingPosition::kNow);
         }
         auto started = control_.applications().Start(key, positions);
-        if (!started) return aws::FailCall(control_.ToError(started.error(), key));
+        if (!started)
+          return aws::FailCall(control_.ToError(started.error(), key, "StartApplication"));
         return api::StartApplicationOutput{};
       });
 }
@@ -174,7 +178,7 @@ void ServiceV1::StopApplication(const aws::Call& call, api::StopApplicationInput
   auto key = Control::KeyOf(call, input.application_name);
   control_.Run(std::move(reply), [this, key]() -> aws::Outcome<api::StopApplicationOutput> {
     auto stopped = control_.applications().Stop(key);
-    if (!stopped) return aws::FailCall(control_.ToError(stopped.error(), key));
+    if (!stopped) return aws::FailCall(control_.ToError(stopped.error(), key, "StopApplication"));
     return api::StopApplicationOutput{};
   });
 }
@@ -200,7 +204,7 @@ void ServiceV1::UpdateApplication(const aws::Call& call, api::UpdateApplicationI
     return refused;
   };
   ChangeOwn(call, input.application_name, input.current_application_version_id, std::move(change),
-            std::move(reply), /*brings_code=*/true);
+            std::move(reply));
 }
 
 void ServiceV1::AddApplicationInput(const aws::Call& call, api::AddApplicationInputInput input,

@@ -52,7 +52,7 @@ class ServiceV1 final : public aws::kinesisanalytics::KinesisAnalyticsApi {
   // Changes an application that this version of the API may change.
   template <typename Output, typename Change>
   void ChangeOwn(const aws::Call& call, const std::string& name, int64_t version, Change change,
-                 aws::Reply<Output> reply, bool brings_code = false);
+                 aws::Reply<Output> reply);
 
   Control control_;
 };

@@ -98,7 +98,7 @@ std::optional<Refused> TakeCode(const std::optional<std::string>& type, const Co
 
 ServiceV2::ServiceV2(analytics::Applications& applications, streams::StreamRegistry& registry,
                      std::string buckets_directory)
-    : control_(applications, registry, kExceptions, std::move(buckets_directory)) {}
+    : control_(applications, registry, api::Schema(), kExceptions, std::move(buckets_directory)) {}
 
 std::vector<std::pair<std::string, std::string>> ServiceV2::ResourceTags(
     std::string_view arn) const {
@@ -181,9 +181,10 @@ void ServiceV2::CreateApplication(const aws::Call& call, api::CreateApplicationI
           refused = ForEach(input.cloud_watch_logging_options,
                             [&](const auto& from) { return AddLoggingOption(from, 1, d); });
         }
-        if (refused) return aws::FailCall(control_.ToError(*refused, key));
+        if (refused) return aws::FailCall(control_.ToError(*refused, key, "CreateApplication"));
         auto created = control_.applications().Create(key, std::move(d));
-        if (!created) return aws::FailCall(control_.ToErrorOfCode(created.error(), key));
+        if (!created)
+          return aws::FailCall(control_.ToError(created.error(), key, "CreateApplication"));
         api::CreateApplicationOutput output;
         output.application_detail = Describe(**created);
         return output;
@@ -225,7 +226,9 @@ void ServiceV2::DeleteApplication(const aws::Call& call, api::DeleteApplicationI
                [this, key, created_ms = input.create_timestamp]()
                    -> aws::Outcome<api::DeleteApplicationOutput> {
                  auto deleted = control_.applications().Delete(key, created_ms);
-                 if (!deleted) return aws::FailCall(control_.ToError(deleted.error(), key));
+                 if (!deleted)
+                   return aws::FailCall(
+                       control_.ToError(deleted.error(), key, "DeleteApplication"));
                  return api::DeleteApplicationOutput{};
                });
 }
@@ -251,7 +254,8 @@ void ServiceV2::StartApplication(const aws::Call& call, api::StartApplicationInp
           }
         }
         auto started = control_.applications().Start(key, positions);
-        if (!started) return aws::FailCall(control_.ToError(started.error(), key));
+        if (!started)
+          return aws::FailCall(control_.ToError(started.error(), key, "StartApplication"));
         return api::StartApplicationOutput{};
       });
 }
@@ -261,7 +265,7 @@ void ServiceV2::StopApplication(const aws::Call& call, api::StopApplicationInput
   auto key = Control::KeyOf(call, input.application_name);
   control_.Run(std::move(reply), [this, key]() -> aws::Outcome<api::StopApplicationOutput> {
     auto stopped = control_.applications().Stop(key);
-    if (!stopped) return aws::FailCall(control_.ToError(stopped.error(), key));
+    if (!stopped) return aws::FailCall(control_.ToError(stopped.error(), key, "StopApplication"));
     return api::StopApplicationOutput{};
   });
 }
@@ -313,14 +317,12 @@ void ServiceV2::UpdateApplication(const aws::Call& call, api::UpdateApplicationI
     Set(input.service_execution_role_update, d.service_execution_role);
     return refused;
   };
-  control_.Change(
-      call, name, version, std::move(change), std::move(reply),
-      [](const ApplicationSnapshot& application) {
-        api::UpdateApplicationOutput output;
-        output.application_detail = Describe(application);
-        return output;
-      },
-      /*brings_code=*/true);
+  control_.Change(call, name, version, std::move(change), std::move(reply),
+                  [](const ApplicationSnapshot& application) {
+                    api::UpdateApplicationOutput output;
+                    output.application_detail = Describe(application);
+                    return output;
+                  });
 }
 
 void ServiceV2::AddApplicationInput(const aws::Call& call, api::AddApplicationInputInput input,

@@ -403,7 +403,13 @@ TableDescription DescribeTable(const analytics::ReferenceDataSource& from) {
   to.s_3_reference_data_source_description.bucket_arn = from.bucket_arn;
   to.s_3_reference_data_source_description.file_key =
       from.file_path.empty() ? from.file_key : from.file_path;
-  to.s_3_reference_data_source_description.reference_role_arn = from.role_arn;
+  // Version 2 has no roles here, and says so by leaving the member out.
+  auto& role = to.s_3_reference_data_source_description.reference_role_arn;
+  if constexpr (requires { role.has_value(); }) {
+    if (!from.role_arn.empty()) role = from.role_arn;
+  } else {
+    role = from.role_arn;
+  }
   to.reference_schema = DescribeSchema<typename decltype(to.reference_schema)::value_type>(
       from.schema, from.record_encoding);
   return to;
@@ -414,7 +420,11 @@ OptionDescription DescribeLoggingOption(const analytics::LoggingOption& from) {
   OptionDescription to;
   to.cloud_watch_logging_option_id = from.id;
   to.log_stream_arn = from.log_stream_arn;
-  to.role_arn = from.role_arn;
+  if constexpr (requires { to.role_arn.has_value(); }) {
+    if (!from.role_arn.empty()) to.role_arn = from.role_arn;
+  } else {
+    to.role_arn = from.role_arn;
+  }
   return to;
 }
 
@@ -507,7 +517,7 @@ void TagApplication(Control& control, Input input, aws::Reply<Output> reply) {
       return aws::FailCall(control.exceptions().too_many_tags(
           fmt::format("An application has {} tags at most.", kTagsMax)));
     }
-    return aws::FailCall(control.ToError(changed.error(), key));
+    return aws::FailCall(control.ToError(changed.error(), key, "TagResource"));
   });
 }
 
@@ -522,7 +532,9 @@ void UntagApplication(Control& control, Input input, aws::Reply<Output> reply) {
                       for (const std::string& name : names) d.tags.erase(name);
                       return std::nullopt;
                     });
-                if (!changed) return aws::FailCall(control.ToError(changed.error(), key));
+                if (!changed) {
+                  return aws::FailCall(control.ToError(changed.error(), key, "UntagResource"));
+                }
                 return Output{};
               });
 }
@@ -533,7 +545,8 @@ void ListTags(Control& control, Input input, aws::Reply<Output> reply) {
   if (!key) return std::move(reply).Fail(key.error());
   auto found = control.applications().Find(*key);
   if (found == nullptr) {
-    return std::move(reply).Fail(control.ToError({.reason = Refusal::kNotFound}, *key));
+    return std::move(reply).Fail(
+        control.ToError({.reason = Refusal::kNotFound}, *key, "ListTagsForResource"));
   }
   Output output;
   auto& tags = output.tags.emplace();
