@@ -266,11 +266,18 @@ Status ReadTemplate(Node resources, Document& out) {
   return {};
 }
 
+constexpr std::string_view kTerraformTypes[] = {"aws_kinesis_analytics_application",
+                                                "aws_kinesisanalyticsv2_application"};
+
+bool IsTerraformType(std::string_view type) {
+  return std::find(std::begin(kTerraformTypes), std::end(kTerraformTypes), type) !=
+         std::end(kTerraformTypes);
+}
+
 Status ReadModule(Node module, Document& out, int depth = 0) {
   for (Node resource : module.List({"resources"})) {
     std::string type = resource.Text({"type"});
-    if (type == "aws_kinesis_analytics_application" ||
-        type == "aws_kinesisanalyticsv2_application") {
+    if (IsTerraformType(type)) {
       TRY(AddApplication(resource.Get({"values"}), out));
     }
     resource.SkipAll();
@@ -281,12 +288,52 @@ Status ReadModule(Node module, Document& out, int depth = 0) {
   return {};
 }
 
+// The file of a state: values lie in instances.
+Status ReadState(Node root, Document& out) {
+  for (Node resource : root.List({"resources"})) {
+    if (IsTerraformType(resource.Text({"type"}))) {
+      for (Node instance : resource.List({"instances"})) {
+        TRY(AddApplication(instance.Get({"attributes"}), out));
+        instance.SkipAll();
+      }
+    }
+    resource.SkipAll();
+  }
+  return {};
+}
+
+// Configuration in JSON, as programs write it: { "resource": { type: { name: {...} } } }.
+Status ReadConfiguration(Node resources, Document& out) {
+  for (std::string_view type : kTerraformTypes) {
+    for (Node resource : resources.Get({type}).Members()) {
+      std::size_t before = out.applications.size();
+      TRY(AddApplication(resource, out));
+      Definition& application = out.applications[before];
+      if (application.name.empty()) application.name = resource.name();
+      if (application.code.find("${") != std::string::npos) {
+        return Fail(Code::kNotSupported,
+                    fmt::format("application {}: the code has a ${{...}} that only Terraform can "
+                                "resolve; give what `terraform show -json` says of a plan",
+                                application.name));
+      }
+    }
+  }
+  resources.SkipAll();
+  return {};
+}
+
 Status ReadTerraform(Node root, Document& out) {
   Node values = root.Get({"planned_values"});
   if (!values) values = root.Get({"values"});
   root.SkipAll();
-  TRY(ReadModule(values.Get({"root_module"}), out));
-  values.SkipAll();
+  if (values) {
+    TRY(ReadModule(values.Get({"root_module"}), out));
+    values.SkipAll();
+  } else if (Node resources = root.Get({"resource"})) {
+    TRY(ReadConfiguration(resources, out));
+  } else {
+    TRY(ReadState(root, out));
+  }
   if (out.applications.empty()) {
     return Fail(Code::kInvalidArgument,
                 "no resource is an aws_kinesis_analytics_application or "
@@ -301,7 +348,8 @@ Status ReadAny(Node root, Document& out) {
                "Conditions", "Outputs", "Transform", "Rules", "Globals"});
     return ReadTemplate(resources, out);
   }
-  if (root.Has("terraform_version") || root.Has("planned_values") || root.Has("values")) {
+  if (root.Has("terraform_version") || root.Has("planned_values") || root.Has("values") ||
+      root.Has("resource")) {
     return ReadTerraform(root, out);
   }
   if (Node detail = root.Get({"ApplicationDetail"})) return AddApplication(detail, out);
@@ -312,7 +360,7 @@ Status ReadAny(Node root, Document& out) {
   return Fail(
       Code::kInvalidArgument,
       "not an application: expected the JSON of describe-application or create-application, a "
-      "CloudFormation template, or the output of terraform show -json");
+      "CloudFormation template, the output of terraform show -json, or a terraform.tfstate");
 }
 
 Result<codec::JsonDocument> ParseText(std::string_view text) {

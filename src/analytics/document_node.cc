@@ -86,8 +86,10 @@ std::vector<Node> Node::Members() const {
   std::string path = context_->entries_[place_].path;
   SkipAll();
   for (JsonValue member : self) {
-    if (member.is_object()) {
-      out.push_back(context_->Add(member, Joined(path, member.key()), std::string(member.key())));
+    JsonValue value = member;  // a block of Terraform may stand in a list
+    if (value.is_array() && value.size() == 1) value = *value.begin();
+    if (value.is_object()) {
+      out.push_back(context_->Add(value, Joined(path, member.key()), std::string(member.key())));
     }
   }
   return out;
@@ -179,20 +181,24 @@ std::string DocumentContext::Resolve(JsonValue value, const std::string& path, i
   }
   JsonValue argument = *value.begin();
   if (function == "Ref" && argument.is_string())
-    return ResolveReference(argument.AsString(), depth);
+    return ResolveReference(argument.AsString(), path, depth);
   if (function == "Fn::GetAtt") {  // ["X", "Arn"] or "X.Arn"
     if (argument.is_string()) {
       std::string_view name = argument.AsString();
-      return ResolveReference(name.substr(0, name.find('.')), depth);
+      return ResolveReference(name.substr(0, name.find('.')), path, depth);
     }
     if (argument.is_array() && argument.size() > 0 && (*argument.begin()).is_string()) {
-      return ResolveReference((*argument.begin()).AsString(), depth);
+      return ResolveReference((*argument.begin()).AsString(), path, depth);
     }
   }
   if (function == "Fn::Sub") {
-    if (argument.is_string()) return Substitute(argument.AsString(), depth);
+    if (argument.is_string()) return Substitute(argument.AsString(), path, depth);
     if (argument.is_array() && argument.size() > 0 && (*argument.begin()).is_string()) {
-      return Substitute((*argument.begin()).AsString(), depth);
+      auto variables = argument.begin();
+      if (++variables != argument.end() && (*variables).is_object()) {
+        return Substitute((*argument.begin()).AsString(), path, depth, *variables);
+      }
+      return Substitute((*argument.begin()).AsString(), path, depth);
     }
   }
   if (function == "Fn::Join" && argument.is_array() && argument.size() == 2) {
@@ -212,14 +218,17 @@ std::string DocumentContext::Resolve(JsonValue value, const std::string& path, i
 }
 
 // A parameter's default, the name that a resource is given, or the logical name itself.
-std::string DocumentContext::ResolveReference(std::string_view name, int depth) {
+std::string DocumentContext::ResolveReference(std::string_view name, const std::string& path,
+                                              int depth) {
   if (--resolutions_left_ < 0 || depth >= kReferenceDepthMax) return std::string(name);
   if (auto parameters = root_.Find("Parameters"); parameters && parameters->is_object()) {
     if (auto parameter = parameters->Find(name); parameter && parameter->is_object()) {
       if (auto value = parameter->Find("Default");
           value && !value->is_object() && !value->is_array()) {
-        return Resolve(*value, "", depth + 1);
+        return Resolve(*value, path, depth + 1);
       }
+      Note(path, fmt::format("parameter {} has no default; its name stands for it", name));
+      return std::string(name);
     }
   }
   if (auto resources = root_.Find("Resources"); resources && resources->is_object()) {
@@ -229,16 +238,18 @@ std::string DocumentContext::ResolveReference(std::string_view name, int depth) 
              {"Name", "DeliveryStreamName", "FunctionName", "BucketName", "ApplicationName"}) {
           auto given = properties->Find(key);
           if (given && (given->is_string() || !FunctionOf(*given).empty())) {
-            return Resolve(*given, "", depth + 1);
+            return Resolve(*given, path, depth + 1);
           }
         }
       }
+      return std::string(name);
     }
   }
   return std::string(name);
 }
 
-std::string DocumentContext::Substitute(std::string_view text, int depth) {
+std::string DocumentContext::Substitute(std::string_view text, const std::string& path, int depth,
+                                        std::optional<JsonValue> variables) {
   std::string out;
   while (true) {
     std::size_t start = text.find("${");
@@ -251,8 +262,16 @@ std::string DocumentContext::Substitute(std::string_view text, int depth) {
     text.remove_prefix(end + 1);
     if (!name.empty() && name[0] == '!') {  // ${!literal}
       out += fmt::format("${{{}}}", name.substr(1));
+      continue;
+    }
+    std::optional<JsonValue> given;
+    if (variables) {
+      if (auto found = variables->Find(name)) given = *found;
+    }
+    if (given) {
+      out += --resolutions_left_ < 0 ? std::string(name) : Resolve(*given, path, depth + 1);
     } else {
-      out += ResolveReference(name.substr(0, name.find('.')), depth);
+      out += ResolveReference(name.substr(0, name.find('.')), path, depth);
     }
   }
 }

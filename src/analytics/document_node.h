@@ -71,8 +71,9 @@ class DocumentContext {
   };
   Node Add(codec::JsonValue value, std::string path, std::string name);
   std::string Resolve(codec::JsonValue value, const std::string& path, int depth = 0);
-  std::string ResolveReference(std::string_view name, int depth);
-  std::string Substitute(std::string_view text, int depth);
+  std::string ResolveReference(std::string_view name, const std::string& path, int depth);
+  std::string Substitute(std::string_view text, const std::string& path, int depth,
+                         std::optional<codec::JsonValue> variables = {});
   void Note(const std::string& path, std::string_view what);
 
   codec::JsonValue root_;

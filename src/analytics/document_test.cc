@@ -310,6 +310,17 @@ TEST(DocumentTest, YamlThatCannotBeReadIsRefused) {
   EXPECT_THAT(ParseDocument("---\nResources\n").error().message(), HasSubstr("not a YAML mapping"));
 }
 
+TEST(DocumentTest, SubTakesVariablesAndNamesParametersWithoutAValue) {
+  Document document =
+      Read(R"j({"Parameters":{"Given":{"Default":"5"},"Open":{"Type":"String"}},"Resources":{
+    "App":{"Type":"AWS::KinesisAnalytics::Application","Properties":{"ApplicationCode":
+      {"Fn::Sub":["${A} ${Given} ${Open} ${AWS::Region} ${Other} ${!literal}",{"A":{"Ref":"Given"}}]}}}}})j");
+  EXPECT_EQ(document.applications.at(0).code, "5 5 Open AWS::Region Other ${literal}");
+  const std::string path = "Resources.App.Properties.ApplicationCode: ";
+  EXPECT_THAT(document.notes,
+              testing::ElementsAre(path + "parameter Open has no default; its name stands for it"));
+}
+
 TEST(DocumentTest, WhatIsNoApplicationIsRefused) {
   EXPECT_THAT(ParseDocument("[]").error().message(), HasSubstr("not a JSON object"));
   EXPECT_THAT(ParseDocument("{}").error().message(), HasSubstr("not an application"));

@@ -1,6 +1,7 @@
 #include "server/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 
@@ -17,6 +18,21 @@ void TakeFromEnvironment(std::string& value, std::initializer_list<const char*> 
       return;
     }
   }
+}
+
+// Takes a word for each value of an enumeration, and names them when it is given another.
+template <typename T>
+CLI::Validator OneOf(const std::map<std::string, T>& words) {
+  std::string names;
+  for (const auto& [word, value] : words) names += (names.empty() ? "" : ", ") + word;
+  return CLI::Validator(
+      [words, names](std::string& given) -> std::string {
+        auto found = words.find(CLI::detail::to_lower(given));
+        if (found == words.end()) return given + " is none of " + names;
+        given = std::to_string(static_cast<int>(found->second));
+        return {};
+      },
+      "");
 }
 
 void AddConfigOptions(CLI::App& command, ConfigSources& sources) {
@@ -84,7 +100,7 @@ void AddTail(CLI::App& app, Invocation& invocation) {
   tail->add_option("-o,--output", options.format,
                    "human: a line of text each; json: records as the API gives them; ndjson: data "
                    "only, one a line")
-      ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case))
+      ->transform(OneOf(kFormats))
       ->type_name("FORMAT");
   tail->add_option("--from", options.from, "latest, oldest, or a time (2026-01-01T00:00:00Z)")
       ->capture_default_str();
@@ -181,10 +197,11 @@ void AddSql(CLI::App& app, Invocation& invocation) {
        "Print this in-application stream (repeatable; default: those that the application has as "
        "outputs, else all that its code creates); error_stream works too",
        "STREAM");
-  sql->add_option("-f,--format", options.format,
-                  "ndjson and json: {\"stream\", \"rowtime\", \"row\"}; csv: of one stream; table: for "
-                  "people")
-      ->transform(CLI::CheckedTransformer(kFormats, CLI::ignore_case))
+  sql->add_option(
+         "-f,--format", options.format,
+         "ndjson and json: {\"stream\", \"rowtime\", \"row\"}; csv: of one stream; table: for "
+         "people")
+      ->transform(OneOf(kFormats))
       ->type_name("FORMAT")
       ->default_str("ndjson");
   sql->add_flag("--bare", options.bare,
@@ -257,6 +274,18 @@ tl::expected<Invocation, int> ParseCommandLine(int argc, char** argv) {
 
   AddCommand(app, invocation, Command::kVersion, "version", "Print the version");
 
+  if (argc > 1 && argv[1][0] != '-') {
+    std::string names;
+    bool known = false;
+    for (const CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+      names += (names.empty() ? "" : ", ") + command->get_name();
+      known = known || command->get_name() == argv[1];
+    }
+    if (!known) {
+      std::fprintf(stderr, "millstream: %s is no command; there are %s\n", argv[1], names.c_str());
+      return tl::unexpected(2);
+    }
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

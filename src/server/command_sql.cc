@@ -314,6 +314,22 @@ std::string PointedError(std::string_view label, std::string_view text,
     if (starts) pad += shown[at] == '\t' ? '\t' : ' ';
     if (at + 1 == shown.size() || (static_cast<unsigned char>(shown[at + 1]) & 0xC0) != 0x80) ++i;
   }
+  // Of a long line what is around the mistake.
+  auto characters = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+  constexpr std::size_t kBeforeMax = 80, kAfterMax = 80;
+  if (at + kAfterMax < shown.size()) {
+    std::size_t end = at + kAfterMax;
+    while (end > at && !characters(shown[end])) --end;
+    shown.replace(end, std::string::npos, "...");
+  }
+  if (pad.size() > kBeforeMax) {
+    std::size_t begin = at;
+    for (std::size_t kept = 0; begin > 0 && kept < kBeforeMax; kept += characters(shown[begin])) {
+      --begin;
+    }
+    shown.replace(0, begin, "...");
+    pad.assign(kBeforeMax + 3, ' ');
+  }
   std::string number = std::to_string(line);
   out +=
       fmt::format("  {} | {}\n  {} | {}^\n", number, shown, std::string(number.size(), ' '), pad);
@@ -351,6 +367,10 @@ int RunSql(const Invocation& invocation) {
       return Usage(fmt::format("{}: no schema; give --schema or --columns", stream.name));
   }
   if (options.print_schema) return ShowSchema(*setup);
+  if (setup->definition.code.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return ExitOf({SqlFault::kApplication,
+                   Error(Code::kInvalidArgument, setup->label + ": there is no SQL in it")});
+  }
 
   bool live = !options.follow.empty();
   bool has_shards = live || NamesShards(setup->definition.code);
@@ -404,8 +424,9 @@ int RunSql(const Invocation& invocation) {
     if (auto opened = run.Open(*start_ms, *tick_ms); !opened) return ExitOf(opened.error());
     done = run.Finish();
   }
-  printer.Finish();
+  Status written = printer.Finish();
   if (!done) return Complain(done.error());
+  if (!written) return Complain(written.error());
   return options.strict && printer.error_rows() > 0 ? kExitRowsFailed : 0;
 }
 

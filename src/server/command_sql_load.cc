@@ -91,6 +91,12 @@ class Loader {
     setup_.label = options_.application == "-" ? "(standard input)" : options_.application;
     std::size_t start = text->find_first_not_of(" \t\r\n");
     if (start == std::string::npos || ((*text)[start] != '{' && !analytics::LooksLikeYaml(*text))) {
+      if (options_.application.ends_with(".tf")) {
+        return Application(Error(
+            Code::kNotSupported,
+            setup_.label + ": Terraform's own language is not read; give what `terraform show "
+                           "-json` says of a plan or a state, or the terraform.tfstate"));
+      }
       setup_.definition.code = std::move(*text);
       return true;
     }

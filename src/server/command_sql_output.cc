@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <optional>
 
 #include "analytics/definition.h"
@@ -167,7 +168,7 @@ class SqlPrinter::Impl {
     Write();
   }
 
-  void Finish() {
+  base::Status Finish() {
     Flush();
     if (options_.format == SqlFormat::kJson) {
       out_ += "\n]\n";
@@ -178,6 +179,7 @@ class SqlPrinter::Impl {
                    static_cast<long long>(error_rows_), error_rows_ == 1 ? "" : "s",
                    error_rows_ > kErrorsShown ? " (all of them: --output error_stream)" : "");
     }
+    return wrote_;
   }
 
   bool done() const { return broken_ || (options_.rows_max > 0 && rows_ >= options_.rows_max); }
@@ -271,6 +273,11 @@ class SqlPrinter::Impl {
       if (wrote < 0 && errno == EINTR) continue;
       if (wrote <= 0) {
         broken_ = true;
+        if (errno != EPIPE) {  // a reader that has seen enough is no failure
+          wrote_ =
+              base::Fail(base::Code::kUnavailable,
+                         fmt::format("cannot write standard output: {}", std::strerror(errno)));
+        }
         break;
       }
       left.remove_prefix(static_cast<std::size_t>(wrote));
@@ -287,6 +294,7 @@ class SqlPrinter::Impl {
   int64_t rows_ = 0, error_rows_ = 0;
   int tables_ = 0;
   bool broken_ = false;
+  base::Status wrote_;
 };
 
 SqlPrinter::SqlPrinter(SqlPrinterOptions options) : impl_(std::make_unique<Impl>(options)) {}
@@ -296,7 +304,7 @@ base::Status SqlPrinter::Watch(sql::Application& application,
   return impl_->Watch(application, streams);
 }
 void SqlPrinter::Flush() { impl_->Flush(); }
-void SqlPrinter::Finish() { impl_->Finish(); }
+base::Status SqlPrinter::Finish() { return impl_->Finish(); }
 bool SqlPrinter::done() const { return impl_->done(); }
 int64_t SqlPrinter::error_rows() const { return impl_->error_rows(); }
 

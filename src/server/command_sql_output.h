@@ -27,8 +27,9 @@ class SqlPrinter {
   base::Status Watch(sql::Application& application, const std::vector<std::string>& streams);
   // Writes what is there; what a person would want to see now.
   void Flush();
-  // The rest, and on standard error what became of failed rows.
-  void Finish();
+  // The rest, and on standard error what became of failed rows. Fails when results could not be
+  // written; a reader that went away is no failure.
+  base::Status Finish();
 
   // Nothing more is wanted: enough rows, or nobody reads.
   bool done() const;

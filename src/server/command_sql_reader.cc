@@ -20,6 +20,23 @@ constexpr std::size_t kBufferBytes = 256 * 1024;
 constexpr std::size_t kRecordBytesMax = 256 << 20;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // what some editors write first
 
+struct Packed {
+  std::string_view begins, what, remedy;
+};
+// What people have in buckets and backups. None of them can begin a record or a SQL text.
+constexpr Packed kPacked[] = {
+    {"\x1F\x8B", "compressed with gzip", "zcat"},
+    {"\x28\xB5\x2F\xFD", "compressed with zstd", "zstdcat"},
+    {"\xFD\x37zXZ", "compressed with xz", "xzcat"},
+    {"BZh", "compressed with bzip2", "bzcat"},
+    {"\x04\x22\x4D\x18", "compressed with lz4", "lz4cat"},
+    {"PK\x03\x04", "a zip archive", "unzip -p"},
+    {"\xFF\xFE", "UTF-16", "iconv -f UTF-16 -t UTF-8"},
+    {"\xFE\xFF", "UTF-16", "iconv -f UTF-16 -t UTF-8"},
+    {"PAR1", "Parquet", ""},
+};
+constexpr std::size_t kPackedBytesMax = 5;
+
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 }  // namespace
@@ -73,8 +90,20 @@ base::Status RecordReader::Fill() {
     return Fail(Code::kUnavailable, fmt::format("cannot read {}: {}", path_, std::strerror(errno)));
   if (got == 0) ended_ = true;
   end_ += static_cast<std::size_t>(got);
-  if (!begun_ && (end_ >= kByteOrderMark.size() || ended_)) {
+  if (!begun_ && (end_ >= kPackedBytesMax || ended_)) {
     begun_ = true;
+    for (const Packed& packed : kPacked) {
+      if (!std::string_view(buffer_.get(), end_).starts_with(packed.begins)) continue;
+      std::string name = path_ == "-" ? "standard input" : path_;
+      std::string remedy = packed.remedy.empty() ? "give JSON lines or CSV"
+                           : path_ == "-"
+                               ? fmt::format("put `{}` in front of the pipe", packed.remedy)
+                               : fmt::format(
+                                     "write `{} {} | millstream sql ... -` with - in its "
+                                     "place",
+                                     packed.remedy, path_);
+      return Fail(Code::kInvalidArgument, fmt::format("{} is {}: {}", name, packed.what, remedy));
+    }
     if (std::string_view(buffer_.get(), end_).starts_with(kByteOrderMark))
       begin_ += kByteOrderMark.size();
   }

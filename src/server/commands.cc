@@ -1,6 +1,8 @@
 #include "server/commands.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 namespace millstream::server {
 
@@ -17,8 +19,13 @@ int Complain(const ConfigProblems& problems) {
 }
 
 bool Print(std::string_view text) {
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
-         std::fflush(stdout) == 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
+    return true;
+  }
+  if (errno != EPIPE) {
+    std::fprintf(stderr, "millstream: cannot write standard output: %s\n", std::strerror(errno));
+  }
+  return false;
 }
 
 }  // namespace millstream::server

@@ -25,7 +25,8 @@ int Complain(const base::Error& error);
 // Every problem on a line of its own; returns 2.
 int Complain(const ConfigProblems& problems);
 
-// Writes to standard output; false when nobody reads it any more.
+// Writes to standard output. False when nobody reads it any more, and with a complaint when it
+// cannot be written.
 bool Print(std::string_view text);
 
 }  // namespace millstream::server

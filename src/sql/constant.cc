@@ -32,9 +32,16 @@ base::Result<Type> ReadType(std::string_view text) {
 }
 
 base::Result<std::vector<MappedColumn>> ReadColumns(std::string_view text) {
-  // One line, so that columns of messages are those of the text but for what stands before it.
-  constexpr std::string_view kBefore = "CREATE STREAM S (";
-  ASSIGN_OR_RETURN(auto statements, Parse(std::string(kBefore) + std::string(text) + ")"));
+  // In a line of its own, so that columns of messages are those of the text.
+  constexpr std::string_view kBefore = "CREATE STREAM S (\n";
+  auto parsed = Parse(std::string(kBefore) + std::string(text) + ")");
+  if (!parsed) {
+    std::string message = parsed.error().message();
+    constexpr std::string_view kLine = "line 2, ";
+    if (message.starts_with(kLine)) message.erase(0, kLine.size());
+    return base::Fail(parsed.error().code(), std::move(message));
+  }
+  const auto& statements = *parsed;
   if (statements.size() != 1) {
     return base::Fail(base::Code::kInvalidArgument, "expected columns and their types");
   }

@@ -33,6 +33,7 @@ TEST(ConstantTest, ColumnsMapToMembersOfTheirWrittenNames) {
   EXPECT_EQ((*columns)[1].mapping, "$['a.b']");
   EXPECT_EQ((*columns)[2].name, "Price");
   EXPECT_FALSE(ReadColumns("ticker"));
+  EXPECT_EQ(ReadColumns("a TEXT").error().message().substr(0, 10), "column 3: ");
   EXPECT_FALSE(ReadColumns("a INTEGER); CREATE STREAM T (b INTEGER"));
   EXPECT_FALSE(ReadColumns(""));
 }

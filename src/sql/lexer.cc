@@ -14,6 +14,14 @@ bool IsWordStart(char c) {
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsWordPart(char c) { return IsWordStart(c) || IsDigit(c) || c == '$'; }
 
+// As a message shows it: a byte that no terminal shows is its number.
+std::string CharacterName(char c) {
+  if (c >= ' ' && c <= '~') return std::string("'") + c + "'";
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  auto byte = static_cast<unsigned char>(c);
+  return std::string("0x") + kDigits[byte >> 4] + kDigits[byte & 15];
+}
+
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -138,7 +146,7 @@ class Lexer {
       } else if (c == '`') {
         throw SqlError(token.at, "unexpected `; names are quoted with double quotes: \"name\"");
       } else {
-        throw SqlError(token.at, "unexpected character '" + std::string(1, c) + "'");
+        throw SqlError(token.at, "unexpected character " + CharacterName(c));
       }
       token.text = std::string(text_.substr(start, at_ - start));
       if (token.text == "!=") token.text = "<>";

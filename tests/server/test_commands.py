@@ -26,6 +26,8 @@ def test_version_and_help(run_millstream):
 def test_wrong_usage_exits_2(run_millstream):
     for arguments in ([], ["nothing"], ["tail"], ["serve", "--set", "novalue"]):
         assert run_millstream(*arguments, check=False).returncode == 2
+    assert "nothing is no command; there are serve, config" in run_millstream("nothing", check=False).stderr
+    assert "--output: xml is none of human, json, ndjson" in run_millstream("tail", "s", "-o", "xml", check=False).stderr
 
 
 def test_put_and_tail_in_all_formats(server):

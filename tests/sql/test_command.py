@@ -1,4 +1,5 @@
 """`millstream sql`: applications on files, pipes and live streams."""
+import gzip
 import json
 import os
 import signal
@@ -279,8 +280,16 @@ def application_forms():
         {"type": "aws_kinesis_analytics_application", "name": "calls", "values": {
             "name": "calls", "code": APPLICATION, "inputs": [{"name_prefix": "SOURCE_SQL_STREAM", "schema": terraform_schema}],
             "outputs": [{"name": "DESTINATION_SQL_STREAM", "schema": [{"record_format_type": "JSON"}]}]}}]}}}
+    resource = terraform["values"]["root_module"]["resources"][0]
+    # The file of a state, and configuration as programs write it.
+    terraform_state = {"version": 4, "terraform_version": "1.9.0", "resources": [
+        {"type": "aws_s3_bucket", "instances": [{"attributes": {"bucket": "b"}}]},
+        {"type": resource["type"], "mode": "managed", "name": "calls", "instances": [{"schema_version": 0, "attributes": resource["values"]}]}]}
+    terraform_configuration = {"terraform": {"backend": {}}, "provider": {"aws": [{}]}, "resource": {
+        "aws_kinesis_stream": {"s": {"name": "s"}}, resource["type"]: {"calls": {**resource["values"], "inputs": {
+            "name_prefix": "SOURCE_SQL_STREAM", "schema": {**terraform_schema[0], "record_format": {"mapping_parameters": {"json": {"record_row_path": "$"}}}}}}}}}
     return {name: form for name, form in locals().items() if name in (
-        "create_v1", "create_v2", "describe_v1", "describe_v2", "template", "template_v2", "terraform")}
+        "create_v1", "create_v2", "describe_v1", "describe_v2", "template", "template_v2", "terraform", "terraform_state", "terraform_configuration")}
 
 
 def test_a_template_in_yaml(sql, tmp_path):
@@ -308,6 +317,15 @@ def test_every_form_of_an_application(sql, tmp_path, form):
     done = sql("document.json", "--input", "records.json", "--rowtime", "$.at")
     assert rows(done.stdout) == RESULTS
     assert done.stderr == ""
+
+
+def test_what_only_terraform_can_resolve_is_said(sql, tmp_path):
+    (tmp_path / "main.tf").write_text('resource "aws_kinesis_analytics_application" "calls" {}\n')
+    done = sql("main.tf", "--check", check=False)
+    assert done.returncode == 3 and "`terraform show -json`" in done.stderr
+    (tmp_path / "main.tf.json").write_text('{"resource": {"aws_kinesis_analytics_application": {"calls": {"code": "${file(\\"a.sql\\")}"}}}}')
+    done = sql("main.tf.json", "--check", check=False)
+    assert done.returncode == 3 and "application calls: the code has a ${...}" in done.stderr
 
 
 def test_one_of_several_applications(sql, tmp_path):
@@ -355,6 +373,14 @@ def test_check_points_at_the_mistake(sql, tmp_path):
     assert done.returncode == 3
     assert done.stderr.splitlines()[0].endswith('app.sql:4:39: column PRICE does not exist; unquoted names are read in upper case, write "price"')
     assert done.stderr.splitlines()[1:] == ['  4 | SELECT STREAM "ticker", COUNT(*), SUM(price)', '    |                                       ^']
+
+
+def test_of_a_long_line_the_part_with_the_mistake_is_shown(sql, tmp_path):
+    before, after = "CREATE STREAM d (" + ", ".join(f"ä{i} INTEGER" for i in range(200)), ", " + ", ".join(f"b{i} INTEGER" for i in range(200)) + ");"
+    (tmp_path / "wrong.sql").write_text(before + ", c INTEGR" + after)
+    lines = sql("wrong.sql", "--check", "--columns", "a INTEGER", check=False).stderr.splitlines()
+    assert lines[0].endswith(f"wrong.sql:1:{len(before) + 5}: INTEGR is not a data type; did you mean INTEGER?")
+    assert max(map(len, lines[1:])) < 200 and lines[1][lines[2].index("^"):].startswith("INTEGR") and "..." in lines[1]
 
 
 def test_explain(sql):
@@ -418,7 +444,8 @@ def test_division_by_zero_goes_to_the_error_stream(sql, tmp_path):
     (["app.sql", "--schema", "schema.json", "--input", "records.json", "-o", "X"], 2, "no such stream; there are SOURCE_SQL_STREAM_001, DESTINATION_SQL_STREAM, error_stream"),
     (["app.sql", "--schema", "schema.json", "--input", "records.json", "--follow", "s"], 2, "give --input or --follow, not both"),
     (["app.sql", "--check"], 3, "there is no input stream"),
-    (["app.sql", "--format", "xml", "--check"], 2, "xml"),
+    (["app.sql", "--format", "xml", "--check"], 2, "--format: xml is none of csv, json, ndjson, table"),
+    (["app.sql", "--columns", "ticker TEXT", "--input", "records.json"], 2, "--columns 'ticker TEXT': column 8: TEXT"),
     (["schema.json", "--input", "records.json"], 3, "not an application"),
     ([], 2, "name the application"),
     (["--eval", "1 +"], 3, "expression:1:4: "),
@@ -426,6 +453,44 @@ def test_division_by_zero_goes_to_the_error_stream(sql, tmp_path):
 def test_what_is_wrong_is_said(sql, arguments, code, message):
     done = sql(*arguments, check=False)
     assert done.returncode == code and message in done.stderr and done.stdout == ""
+
+
+def test_an_application_without_sql_is_wrong(sql, tmp_path):
+    for name, text in [("none.sql", " \n"), ("none.json", '{"ApplicationDetail": {"ApplicationName": "x"}}')]:
+        (tmp_path / name).write_text(text)
+        for arguments in (["--check"], ["--schema", "schema.json", "--input", "records.json"]):
+            done = sql(name, *arguments, check=False)
+            assert done.returncode == 3 and "there is no SQL in it" in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize("begins, what, remedy", [
+    (gzip.compress(b"{}"), "compressed with gzip", "zcat"), (b"\x28\xb5\x2f\xfd\x00\x00", "compressed with zstd", "zstdcat"),
+    ("{}".encode("utf-16"), "UTF-16", "iconv"), (b"PK\x03\x04\x14\x00", "a zip archive", "unzip -p"), (b"PAR1\x15\x04", "Parquet", "JSON lines")])
+def test_files_that_are_not_text_are_named(sql, tmp_path, begins, what, remedy):
+    (tmp_path / "packed").write_bytes(begins)
+    for arguments in (["app.sql", "--schema", "schema.json", "--input", "packed"], ["app.sql", "--input", "packed"],
+                      ["packed", "--check"], ["app.sql", "--schema", "packed", "--input", "records.json"]):
+        done = sql(*arguments, check=False)
+        assert done.returncode == 1 and f"packed is {what}: " in done.stderr and remedy in done.stderr and done.stdout == ""
+
+
+def test_results_that_cannot_be_written_are_a_failure(binary, tmp_path, sql):
+    for more in ([], ["--format", "table"], ["--format", "json"], ["--check"], ["--explain"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([binary, "sql", tmp_path / "app.sql", "--schema", tmp_path / "schema.json", "--input", tmp_path / "records.json",
+                                   *more], stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 1 and "No space left on device" in done.stderr, more
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(binary, tmp_path, sql):
+    (tmp_path / "pass.sql").write_text('CREATE STREAM d (t VARCHAR(4)); CREATE PUMP p AS INSERT INTO d SELECT STREAM "ticker" FROM source_sql_stream_001;')
+    (tmp_path / "records.json").write_text(ndjson(RECORDS) * 50_000)
+    run = subprocess.Popen([binary, "sql", tmp_path / "pass.sql", "--schema", tmp_path / "schema.json", "--input", tmp_path / "records.json"],
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.stdout.readline()
+    run.stdout.close()
+    assert run.wait(20) in (0, -signal.SIGPIPE) and run.stderr.read() == b""
+    run.stderr.close()
 
 
 def test_an_empty_input_gives_nothing(sql, tmp_path):
