@@ -1,12 +1,15 @@
 // RANK, DENSE_RANK, ROW_NUMBER; GROUP_RANK and HOTSPOTS.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <deque>
 #include <limits>
+#include <numeric>
 
 #include "sql/cast.h"
 #include "sql/operator.h"
+#include "sql/row_order.h"
 
 namespace millstream::sql {
 
@@ -16,19 +19,31 @@ using AKind = AggregateCall::Kind;
 
 // RANK, DENSE_RANK, ROW_NUMBER with an order of their own: over the rows of equal ROWTIME, which is
 // what a grouped subquery emits for one window. Top-N of a window is a filter on the result.
+//
+// Rows wait as columns: those of the input, then what each ranking compares.
 class RankOperator final : public Operator {
  public:
   RankOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
-      : plan_(plan), evaluation_(runtime, pump), out_(PhysicalColumns(plan.columns)) {
+      : plan_(plan),
+        evaluation_(runtime, pump),
+        input_columns_(static_cast<int>(plan.inputs[0]->columns.size())),
+        rows_(LogColumns(plan)),
+        one_(PhysicalColumns(plan.inputs[0]->columns)),
+        out_(PhysicalColumns(plan.columns)) {
+    int column = input_columns_;
     for (const AggregateCall& call : plan.calls) {
       const WindowPlan& w = plan.windows[static_cast<std::size_t>(call.window)];
-      Ranking r;
-      for (const ExprPtr& e : w.partition_by) r.partition.push_back(Compile(e));
-      for (const ExprPtr& e : w.order_by) r.order.push_back(Compile(e));
-      r.descending = w.descending;
-      r.kind = call.kind;
-      for (const ExprPtr& e : w.order_by) r.types.push_back(e->type);
-      rankings_.push_back(std::move(r));
+      Ranking& ranking = rankings_.emplace_back();
+      ranking.kind = call.kind;
+      for (const ExprPtr& e : w.partition_by) {
+        kernels_.push_back(Compile(e));
+        ranking.partition.push_back({column++});
+      }
+      ranking.keys = ranking.partition;
+      for (std::size_t o = 0; o < w.order_by.size(); ++o) {
+        kernels_.push_back(Compile(w.order_by[o]));
+        ranking.keys.push_back({column++, w.descending[o], !w.descending[o]});
+      }
     }
   }
   void Push(int, const Batch& batch) override {
@@ -36,139 +51,101 @@ class RankOperator final : public Operator {
     EmitBound(batch.rowtime[batch.rows - 1]);
   }
   void Advance(int, int64_t bound) override {
-    if (!rows_.empty() && rows_.back().rowtime < bound) Flush();
-    EmitBound(rows_.empty() ? bound : rows_.back().rowtime);
+    if (!rows_.empty() && Time() < bound) Flush();
+    EmitBound(rows_.empty() ? bound : Time());
   }
-  void Save(std::string& out) const override { SaveRows(rows_, out); }
+  void Save(std::string& out) const override {
+    SaveRows(rows_, rows_.first(), input_columns_, out);
+  }
   bool Restore(std::string_view& in) override {
-    std::vector<StoredRow> rows;
-    std::size_t bytes = 0;  // counted as rows are taken
-    if (!RestoreRows(in, rows, bytes)) return false;
-    int columns = static_cast<int>(plan_.inputs[0]->columns.size());
-    RowBuffer one(PhysicalColumns(plan_.inputs[0]->columns));
-    for (const StoredRow& row : rows) {
-      one.Clear();
-      ReadRow(row.bytes, one, 0, 0, columns);
-      one.Commit(row.rowtime);
-      Take(one.view());
+    int64_t n = 0;
+    if (!RestoreInt(in, n)) return false;
+    for (int64_t i = 0; i < n; ++i) {
+      int64_t t = 0;
+      std::string_view bytes;
+      if (!RestoreInt(in, t) || !RestoreText(in, bytes)) return false;
+      one_.Clear();
+      ReadRow(bytes, one_, 0, 0, input_columns_);
+      one_.Commit(t);
+      Take(one_.view());
     }
     return true;
   }
-  std::size_t StateBytes() const override { return bytes_; }
+  std::size_t StateBytes() const override { return rows_.bytes(); }
 
  private:
   struct Ranking {
-    std::vector<std::unique_ptr<Kernel>> partition, order;
-    std::vector<Type> types;
-    std::vector<bool> descending;
     AKind kind;
-    std::vector<std::string> parts;
-    std::vector<std::vector<Value>> values;
+    std::vector<OrderKey> partition, keys;  // `keys`: the partition, then the order
   };
+
+  static std::vector<Physical> LogColumns(const Plan& plan) {
+    std::vector<Physical> columns = PhysicalColumns(plan.inputs[0]->columns);
+    for (const AggregateCall& call : plan.calls) {
+      const WindowPlan& w = plan.windows[static_cast<std::size_t>(call.window)];
+      for (const ExprPtr& e : w.partition_by) columns.push_back(PhysicalOf(e->type.kind));
+      for (const ExprPtr& e : w.order_by) columns.push_back(PhysicalOf(e->type.kind));
+    }
+    return columns;
+  }
+  int64_t Time() const { return rows_.rowtime(rows_.end() - 1); }
+
   void Take(const Batch& batch) {
     EvalContext& context = evaluation_.Begin(batch);
-    std::vector<std::vector<std::string>> parts(rankings_.size());
-    std::vector<std::vector<std::vector<Value>>> orders(rankings_.size());
-    for (std::size_t k = 0; k < rankings_.size(); ++k) {
-      Ranking& r = rankings_[k];
-      parts[k].resize(static_cast<std::size_t>(batch.rows));
-      orders[k].resize(static_cast<std::size_t>(batch.rows));
-      for (auto& kernel : r.partition) {
-        const Vector& v = kernel->Evaluate(context);
-        for (int i = 0; i < batch.rows; ++i) AppendKey(v, i, parts[k][static_cast<std::size_t>(i)]);
-      }
-      for (std::size_t o = 0; o < r.order.size(); ++o) {
-        const Vector& v = r.order[o]->Evaluate(context);
-        for (int i = 0; i < batch.rows; ++i) {
-          orders[k][static_cast<std::size_t>(i)].push_back(v.GetValue(i, r.types[o]));
-        }
-      }
+    std::vector<const Vector*> columns = batch.columns;
+    for (auto& kernel : kernels_) columns.push_back(&kernel->Evaluate(context));
+    for (int from = 0, to = 0; from < batch.rows; from = to) {
+      const int64_t time = batch.rowtime[from];
+      if (!rows_.empty() && Time() < time) Flush();
+      while (to < batch.rows && batch.rowtime[to] == time) ++to;
+      rows_.Append(columns, batch.rowtime, from, to);
     }
-    for (int i = 0; i < batch.rows; ++i) {
-      if (!rows_.empty() && rows_.back().rowtime < batch.rowtime[i]) Flush();
-      StoredRow row;
-      row.rowtime = batch.rowtime[i];
-      AppendRow(batch, i, row.bytes);
-      bytes_ += row.bytes.size() + kEntryBytes;
-      rows_.push_back(std::move(row));
-      for (std::size_t k = 0; k < rankings_.size(); ++k) {
-        auto& part = parts[k][static_cast<std::size_t>(i)];
-        auto& values = orders[k][static_cast<std::size_t>(i)];
-        bytes_ += part.size() + kEntryBytes + values.size() * sizeof(Value);
-        rankings_[k].parts.push_back(std::move(part));
-        rankings_[k].values.push_back(std::move(values));
-      }
-    }
-  }
-  static int CompareRows(const Ranking& r, std::size_t a, std::size_t b) {
-    for (std::size_t o = 0; o < r.values[a].size(); ++o) {
-      const Value &x = r.values[a][o], &y = r.values[b][o];
-      int c = 0;
-      if (x.null || y.null) {
-        c = static_cast<int>(y.null) - static_cast<int>(x.null);
-      } else if (PhysicalOf(x.type.kind) == Physical::kDouble) {
-        c = x.d < y.d ? -1 : x.d > y.d;
-      } else if (PhysicalOf(x.type.kind) == Physical::kInt) {
-        c = x.i < y.i ? -1 : x.i > y.i;
-      } else {
-        c = x.s.compare(y.s);
-      }
-      if (c != 0) return r.descending[o] ? -c : c;
-    }
-    return 0;
   }
   void Flush() {
-    std::size_t n = rows_.size();
+    const std::size_t n = rows_.size();
     std::vector<std::vector<int64_t>> ranks(rankings_.size(), std::vector<int64_t>(n));
     for (std::size_t k = 0; k < rankings_.size(); ++k) {
-      Ranking& r = rankings_[k];
-      std::vector<std::size_t> index(n);
-      for (std::size_t i = 0; i < n; ++i) index[i] = i;
-      std::stable_sort(index.begin(), index.end(), [&](std::size_t a, std::size_t b) {
-        int c = r.parts[a].compare(r.parts[b]);
-        return c != 0 ? c < 0 : CompareRows(r, a, b) < 0;
-      });
+      const Ranking& r = rankings_[k];
+      const std::vector<uint64_t> sorted = SortedRows(rows_, r.keys);
       int64_t number = 0, rank = 0, dense = 0;
       for (std::size_t i = 0; i < n; ++i) {
-        bool first = i == 0 || r.parts[index[i]] != r.parts[index[i - 1]];
+        const bool first = i == 0 || CompareRows(rows_, sorted[i], sorted[i - 1], r.partition) != 0;
         if (first) number = rank = dense = 0;
         ++number;
-        if (first || CompareRows(r, index[i], index[i - 1]) != 0) {
+        if (first || CompareRows(rows_, sorted[i], sorted[i - 1], r.keys) != 0) {
           rank = number;
           ++dense;
         }
-        ranks[k][index[i]] = r.kind == AKind::kRank        ? rank
-                             : r.kind == AKind::kDenseRank ? dense
-                                                           : number;
+        ranks[k][sorted[i] - rows_.first()] = r.kind == AKind::kRank        ? rank
+                                              : r.kind == AKind::kDenseRank ? dense
+                                                                            : number;
       }
-      r.parts.clear();
-      r.values.clear();
     }
-    int input = static_cast<int>(plan_.inputs[0]->columns.size());
-    for (std::size_t i = 0; i < n; ++i) {
-      int row = out_.rows();
-      ReadRow(rows_[i].bytes, out_, row, 0, input);
+    std::array<uint64_t, kBatchRows> numbers;
+    for (std::size_t from = 0; from < n; from += kBatchRows) {
+      const std::size_t count = std::min<std::size_t>(kBatchRows, n - from);
+      std::iota(numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(count),
+                rows_.first() + from);
+      rows_.Read(numbers.data(), static_cast<int>(count), input_columns_, out_, 0, 0);
       for (std::size_t k = 0; k < rankings_.size(); ++k) {
-        Vector& v = out_.column(input + static_cast<int>(k));
-        v.valid()[row] = 1;
-        v.ints()[row] = ranks[k][i];
+        Vector& v = out_.column(input_columns_ + static_cast<int>(k));
+        v.ClearNulls();
+        std::copy_n(ranks[k].begin() + static_cast<std::ptrdiff_t>(from), count, v.ints());
       }
-      out_.Commit(rows_[i].rowtime);
-      if (out_.full() || i + 1 == n) {
-        Emit(out_.view());
-        out_.Clear();
-      }
+      for (std::size_t i = 0; i < count; ++i) out_.Commit(rows_.rowtime(numbers[i]));
+      Emit(out_.view());
+      out_.Clear();
     }
-    rows_.clear();
-    bytes_ = 0;
+    rows_.Clear();
   }
 
   const Plan& plan_;
   Evaluation evaluation_;
-  RowBuffer out_;
+  int input_columns_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;  // of all rankings, in the order of their columns
   std::vector<Ranking> rankings_;
-  std::vector<StoredRow> rows_;
-  std::size_t bytes_ = 0;
+  RowLog rows_;
+  RowBuffer one_, out_;
 };
 
 // GROUP_RANK: ranks the rows of equal ROWTIME by one column. A group is complete when a row or a

@@ -1,9 +1,10 @@
 // Operators without windows: projection and filter, merging, limit, and what they share.
 #include <algorithm>
-#include <deque>
+#include <array>
 
 #include "sql/cast.h"
 #include "sql/operator.h"
+#include "sql/row_log.h"
 
 namespace millstream::sql {
 
@@ -349,77 +350,109 @@ class SieveOperator final : public Operator {
   std::vector<std::unique_ptr<Kernel>> kernels_;
 };
 
-// Several ascending inputs become one; the slowest input, or its bound, sets the pace.
+// Several ascending inputs become one; the slowest input, or its bound, sets the pace. Of rows of
+// one time those of the first port go first. Rows that are no later than the other inputs' bounds
+// go on as they come; the others wait as columns.
 class MergeOperator final : public Operator {
  public:
   MergeOperator(const std::vector<PlanColumn>& columns, int ports)
-      : queues_(static_cast<std::size_t>(ports)),
-        bounds_(static_cast<std::size_t>(ports), INT64_MIN),
-        out_(PhysicalColumns(columns)),
-        columns_(static_cast<int>(columns.size())) {}
+      : out_(PhysicalColumns(columns)), columns_(static_cast<int>(columns.size())) {
+    for (int p = 0; p < ports; ++p) inputs_.emplace_back(PhysicalColumns(columns));
+  }
 
   void Push(int port, const Batch& batch) override {
-    auto& queue = queues_[static_cast<std::size_t>(port)];
-    for (int i = 0; i < batch.rows; ++i) {
-      StoredRow row;
-      row.rowtime = batch.rowtime[i];
-      AppendRow(batch, i, row.bytes);
-      bytes_ += row.bytes.size() + kEntryBytes;
-      queue.push_back(std::move(row));
+    Input& input = inputs_[static_cast<std::size_t>(port)];
+    const int64_t last = batch.rowtime[batch.rows - 1];
+    input.bound = std::max(input.bound, last);
+    const bool waiting = std::any_of(inputs_.begin(), inputs_.end(),
+                                     [](const Input& other) { return other.waits(); });
+    if (!waiting && last <= Slowest()) {
+      Emit(batch);
+      EmitBound(Slowest());
+      return;
     }
-    Advance(port, batch.rowtime[batch.rows - 1]);
+    input.log.Append(batch.columns, batch.rowtime, 0, batch.rows);
+    Release();
   }
   void Advance(int port, int64_t bound) override {
-    int64_t& mine = bounds_[static_cast<std::size_t>(port)];
-    mine = std::max(mine, bound);
-    int64_t slowest = *std::min_element(bounds_.begin(), bounds_.end());
+    Input& input = inputs_[static_cast<std::size_t>(port)];
+    input.bound = std::max(input.bound, bound);
+    Release();
+  }
+  void Save(std::string& out) const override {
+    for (const Input& input : inputs_) {
+      SaveInt(input.bound, out);
+      SaveRows(input.log, input.next, columns_, out);
+    }
+  }
+  bool Restore(std::string_view& in) override {
+    for (Input& input : inputs_) {
+      if (!RestoreInt(in, input.bound) || !RestoreRows(in, input.log, columns_)) return false;
+    }
+    return true;
+  }
+  std::size_t StateBytes() const override {
+    std::size_t bytes = 0;
+    for (const Input& input : inputs_) bytes += input.log.bytes();
+    return bytes;
+  }
+
+ private:
+  struct Input {
+    explicit Input(std::vector<Physical> columns) : log(std::move(columns)) {}
+    bool waits() const { return next < log.end(); }
+    int64_t time() const { return waits() ? log.rowtime(next) : INT64_MAX; }
+
+    RowLog log;
+    uint64_t next = 0;  // the first row that waits
+    int64_t bound = INT64_MIN;
+  };
+
+  int64_t Slowest() const {
+    int64_t slowest = INT64_MAX;
+    for (const Input& input : inputs_) slowest = std::min(slowest, input.bound);
+    return slowest;
+  }
+  void Release() {
+    const int64_t slowest = Slowest();
     while (true) {
-      std::size_t next = queues_.size();
-      for (std::size_t q = 0; q < queues_.size(); ++q) {
-        if (!queues_[q].empty() &&
-            (next == queues_.size() || queues_[q].front().rowtime < queues_[next].front().rowtime)) {
-          next = q;
-        }
+      Input* first = nullptr;
+      for (Input& input : inputs_) {
+        if (input.waits() && (first == nullptr || input.time() < first->time())) first = &input;
       }
-      if (next == queues_.size() || queues_[next].front().rowtime > slowest) break;
-      // Rows stay alive in `emitting_` until their batch is out: strings refer to them.
-      bytes_ -= queues_[next].front().bytes.size() + kEntryBytes;
-      emitting_.push_back(std::move(queues_[next].front()));
-      queues_[next].pop_front();
-      ReadRow(emitting_.back().bytes, out_, out_.rows(), 0, columns_);
-      out_.Commit(emitting_.back().rowtime);
-      if (out_.full()) Flush();
+      if (first == nullptr || first->time() > slowest) break;
+      // How far it may go on: to the other inputs' next rows.
+      int64_t until = slowest;
+      for (const Input& other : inputs_) {
+        if (&other == first || !other.waits()) continue;
+        until = std::min(until, &other < first ? other.time() - 1 : other.time());
+      }
+      Take(*first, until);
     }
     Flush();
     EmitBound(slowest);
   }
-  void Save(std::string& out) const override {
-    for (std::size_t q = 0; q < queues_.size(); ++q) {
-      SaveInt(bounds_[q], out);
-      SaveRows(queues_[q], out);
+  void Take(Input& input, int64_t until) {
+    const int row = out_.rows();
+    int count = 0;
+    while (input.waits() && row + count < kBatchRows && input.log.rowtime(input.next) <= until) {
+      numbers_[static_cast<std::size_t>(count++)] = input.next;
+      out_.Commit(input.log.rowtime(input.next++));
     }
+    input.log.Read(numbers_.data(), count, columns_, out_, row, 0);
+    if (out_.full()) Flush();
   }
-  bool Restore(std::string_view& in) override {
-    for (std::size_t q = 0; q < queues_.size(); ++q) {
-      if (!RestoreInt(in, bounds_[q]) || !RestoreRows(in, queues_[q], bytes_)) return false;
-    }
-    return true;
-  }
-
-  std::size_t StateBytes() const override { return bytes_; }
-
- private:
   void Flush() {
-    if (out_.rows() > 0) Emit(out_.view());
+    if (out_.rows() == 0) return;
+    Emit(out_.view());
     out_.Clear();
-    emitting_.clear();
+    for (Input& input : inputs_) input.log.DropBefore(input.next);  // out_ had texts of theirs
   }
-  std::vector<std::deque<StoredRow>> queues_;
-  std::vector<int64_t> bounds_;
-  std::deque<StoredRow> emitting_;
+
+  std::vector<Input> inputs_;
+  std::array<uint64_t, kBatchRows> numbers_;
   RowBuffer out_;
   int columns_;
-  std::size_t bytes_ = 0;
 };
 
 class LimitOperator final : public Operator {

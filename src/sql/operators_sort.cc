@@ -5,27 +5,11 @@
 
 #include "sql/operator.h"
 #include "sql/row_log.h"
+#include "sql/row_order.h"
 
 namespace millstream::sql {
 
 namespace {
-
-int CompareValues(const Vector& v, int a, int b, const OrderKey& key) {
-  bool x = v.valid()[a] != 0, y = v.valid()[b] != 0;
-  if (!x || !y) {
-    if (x == y) return 0;
-    return x == key.nulls_first ? 1 : -1;
-  }
-  int c = 0;
-  switch (v.physical()) {
-    case Physical::kInt: c = v.ints()[a] < v.ints()[b] ? -1 : v.ints()[a] > v.ints()[b]; break;
-    case Physical::kDouble:
-      c = v.doubles()[a] < v.doubles()[b] ? -1 : v.doubles()[a] > v.doubles()[b];
-      break;
-    case Physical::kString: c = v.strings()[a].compare(v.strings()[b]); break;
-  }
-  return key.descending ? -c : c;
-}
 
 // Rows wait until the leading item changes its value, or a bound says that it will, and then go out
 // sorted. A stream ascends in ROWTIME, so they all carry the time of the last of them.
@@ -36,54 +20,46 @@ class SortOperator final : public Operator {
         function_(plan.order_function ? plan.order_function : MakeRowtime()),
         keeps_time_(!plan.order_function || plan.order_function->op == Expr::Op::kRowtime),
         input_columns_(static_cast<int>(plan.inputs[0]->columns.size())),
-        a_(PhysicalColumns(plan.inputs[0]->columns)),
+        rows_(PhysicalColumns(plan.inputs[0]->columns)),
         out_(PhysicalColumns(plan.inputs[0]->columns)) {
-    for (int c = 0; c < plan.visible; ++c) visible_.columns.push_back(nullptr);
+    visible_.columns.resize(static_cast<std::size_t>(plan.visible));
   }
   void Push(int, const Batch& batch) override {
-    for (int i = 0; i < batch.rows; ++i) {
-      if (!rows_.empty() && batch.rowtime[i] >= end_) Flush();
-      if (rows_.empty()) end_ = function_.NextChange(batch.rowtime[i]);
-      StoredRow row;
-      row.rowtime = batch.rowtime[i];
-      AppendRow(batch, i, row.bytes);
-      bytes_ += row.bytes.size() + kEntryBytes;
-      rows_.push_back(std::move(row));
+    int from = 0;
+    while (from < batch.rows) {
+      if (!rows_.empty() && batch.rowtime[from] >= end_) Flush();
+      if (rows_.empty()) end_ = function_.NextChange(batch.rowtime[from]);
+      int to = from + 1;
+      while (to < batch.rows && batch.rowtime[to] < end_) ++to;
+      rows_.Append(batch.columns, batch.rowtime, from, to);
+      from = to;
     }
     Advance(0, batch.rowtime[batch.rows - 1]);
   }
   void Advance(int, int64_t bound) override {
     if (!rows_.empty() && bound >= end_) Flush();
-    EmitBound(rows_.empty() ? bound : rows_.back().rowtime);
+    EmitBound(rows_.empty() ? bound : rows_.rowtime(rows_.end() - 1));
   }
   void Save(std::string& out) const override {
     SaveInt(end_, out);
-    SaveRows(rows_, out);
+    SaveRows(rows_, rows_.first(), input_columns_, out);
   }
   bool Restore(std::string_view& in) override {
-    return RestoreInt(in, end_) && RestoreRows(in, rows_, bytes_);
+    return RestoreInt(in, end_) && RestoreRows(in, rows_, input_columns_);
   }
-  std::size_t StateBytes() const override { return bytes_; }
+  std::size_t StateBytes() const override { return rows_.bytes(); }
 
  private:
   void Flush() {
-    // Rows are compared in pairs through a two-row buffer: sorting is not the hot path, and the
-    // packed form keeps a waiting row small.
-    std::stable_sort(rows_.begin(), rows_.end(), [&](const StoredRow& x, const StoredRow& y) {
-      ReadRow(x.bytes, a_, 0, 0, input_columns_);
-      ReadRow(y.bytes, a_, 1, 0, input_columns_);
-      for (const OrderKey& key : plan_.order) {
-        int c = CompareValues(a_.column(key.column), 0, 1, key);
-        if (c != 0) return c < 0;
+    const std::vector<uint64_t> numbers = SortedRows(rows_, plan_.order);
+    const int64_t last = rows_.rowtime(rows_.end() - 1);
+    for (std::size_t from = 0; from < numbers.size(); from += kBatchRows) {
+      const int count = static_cast<int>(std::min<std::size_t>(kBatchRows, numbers.size() - from));
+      rows_.Read(numbers.data() + from, count, input_columns_, out_, 0, 0);
+      for (int i = 0; i < count; ++i) {
+        const uint64_t number = numbers[from + static_cast<std::size_t>(i)];
+        out_.Commit(keeps_time_ ? rows_.rowtime(number) : last);
       }
-      return false;
-    });
-    int64_t last = 0;
-    for (const StoredRow& row : rows_) last = std::max(last, row.rowtime);
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      ReadRow(rows_[i].bytes, out_, out_.rows(), 0, input_columns_);
-      out_.Commit(keeps_time_ ? rows_[i].rowtime : last);
-      if (!out_.full() && i + 1 < rows_.size()) continue;
       const Batch& all = out_.view();
       visible_.rows = all.rows;
       visible_.rowtime = all.rowtime;
@@ -91,18 +67,16 @@ class SortOperator final : public Operator {
       Emit(visible_);
       out_.Clear();
     }
-    rows_.clear();
-    bytes_ = 0;
+    rows_.Clear();
   }
 
   const Plan& plan_;
   RowtimeFunction function_;
   bool keeps_time_;
   int input_columns_;
-  RowBuffer a_, out_;
+  RowLog rows_;
+  RowBuffer out_;
   Batch visible_;
-  std::vector<StoredRow> rows_;
-  std::size_t bytes_ = 0;
   int64_t end_ = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "sql/row_log.h"
 
+#include "sql/operator.h"
+
 namespace millstream::sql {
 
 RowLog::Chunk& RowLog::Open() {
@@ -145,6 +147,29 @@ void RowLog::Pack(uint64_t number, int columns, std::string& out) const {
   Batch batch = At(number).view();
   batch.columns.resize(static_cast<std::size_t>(columns));
   AppendRow(batch, RowOf(number), out);
+}
+
+void SaveRows(const RowLog& rows, uint64_t from, int columns, std::string& out) {
+  SaveInt(static_cast<int64_t>(rows.end() - from), out);
+  std::string bytes;
+  for (uint64_t n = from; n < rows.end(); ++n) {
+    bytes.clear();
+    rows.Pack(n, columns, bytes);
+    SaveInt(rows.rowtime(n), out);
+    SaveText(bytes, out);
+  }
+}
+
+bool RestoreRows(std::string_view& in, RowLog& rows, int columns) {
+  int64_t n = 0;
+  if (!RestoreInt(in, n)) return false;
+  for (int64_t i = 0; i < n; ++i) {
+    int64_t t = 0;
+    std::string_view bytes;
+    if (!RestoreInt(in, t) || !RestoreText(in, bytes)) return false;
+    rows.AppendPacked(bytes, t, columns);
+  }
+  return true;
 }
 
 }  // namespace millstream::sql

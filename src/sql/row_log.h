@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "sql/batch.h"
@@ -65,5 +67,9 @@ class RowLog {
   uint64_t end_ = 0;
   std::size_t bytes_ = 0;
 };
+
+// The rows from `from` on with their first columns, in the form of the other SaveRows: checkpoints.
+void SaveRows(const RowLog& rows, uint64_t from, int columns, std::string& out);
+bool RestoreRows(std::string_view& in, RowLog& rows, int columns);
 
 }  // namespace millstream::sql
