@@ -286,8 +286,9 @@ void Application::Impl::Run(ast::Statement& s) {
       if (stream == catalog_.streams.end()) {
         std::vector<std::string> names;
         for (const auto& [n, i] : catalog_.streams) names.push_back(n);
-        throw SqlError(target.at, "no stream " + target.text + DidYouMean(target.text, names) +
-                                      (names.empty() ? "; create it first" : ""));
+        std::string remedy = DidYouMean(target.text, names);
+        if (remedy.empty()) remedy = "; create it above: CREATE STREAM " + target.text + " (...)";
+        throw SqlError(target.at, "no stream " + target.text + remedy);
       }
       if (stream->second.input) {
         throw SqlError(target.at, "stream " + target.text +
@@ -313,17 +314,41 @@ void Application::Impl::Run(ast::Statement& s) {
     }
     case ast::Statement::Kind::kCreateFunction: {
       FunctionInfo f;
-      for (const ast::Parameter& p : s.parameters) f.parameters.emplace_back(p.name.text, p.type);
+      for (const ast::Parameter& p : s.parameters) {
+        for (const auto& [name, type] : f.parameters) {
+          if (name == p.name.text)
+            throw SqlError(p.name.at, "parameter " + name + " is named twice");
+        }
+        f.parameters.emplace_back(p.name.text, p.type);
+      }
       f.returns = s.returns;
       f.null_on_null_input = s.null_on_null_input;
       f.body = std::shared_ptr<ast::Expression>(s.body.release());
       BindFunction(catalog_, f);
+      auto range = catalog_.functions.equal_range(s.name.text);
+      auto same = std::find_if(range.first, range.second, [&](const auto& other) {
+        return std::equal(f.parameters.begin(), f.parameters.end(), other.second.parameters.begin(),
+                          other.second.parameters.end(), [](const auto& a, const auto& b) {
+                            return a.second.kind == b.second.kind;  // what calls are told apart by
+                          });
+      });
+      if (same != range.second) {
+        if (!s.or_replace) {
+          throw SqlError(s.name.at,
+                         "function " + s.name.text +
+                             " of such parameters exists; write CREATE OR REPLACE FUNCTION");
+        }
+        catalog_.functions.erase(same);
+      }
       catalog_.functions.emplace(s.name.text, std::move(f));
       return;
     }
     case ast::Statement::Kind::kCreateView: {
       if (catalog_.streams.count(s.name.text) != 0 || catalog_.tables.count(s.name.text) != 0) {
         throw SqlError(s.name.at, s.name.text + " exists already");
+      }
+      if (catalog_.views.count(s.name.text) != 0 && !s.or_replace) {
+        throw SqlError(s.name.at, "view " + s.name.text + " exists; write CREATE OR REPLACE VIEW");
       }
       std::vector<std::string> names;
       for (const ast::Name& n : s.view_columns) names.push_back(n.text);

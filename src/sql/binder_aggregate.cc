@@ -405,11 +405,13 @@ int Binder::WindowIndex(const ast::Expression& e, bool ranking, bool lead) {
 }
 
 ExprPtr Binder::WindowCall(const ast::Expression& e, const AggregateName& name) {
-  if (context_.windows == nullptr) {
+  if (context_.windows == nullptr || context_.inside_aggregate || context_.inside_window) {
     throw SqlError(e.at, "a window function cannot stand here; use a subquery");
   }
+  context_.inside_window = true;
   AggregateCall call = MakeAggregate(e, name);
   call.window = WindowIndex(e, name.kind >= AKind::kRowNumber, name.kind == AKind::kLead);
+  context_.inside_window = false;
   if ((name.kind == AKind::kRank || name.kind == AKind::kDenseRank) &&
       (*context_.windows)[static_cast<std::size_t>(call.window)].order_by.empty()) {
     throw SqlError(

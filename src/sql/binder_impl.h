@@ -75,7 +75,7 @@ class Binder {
     std::vector<WindowPlan>* windows = nullptr;
     const std::vector<ast::NamedWindow>* named_windows = nullptr;
     const std::map<std::string, ExprPtr>* parameters = nullptr;
-    bool inside_aggregate = false;
+    bool inside_aggregate = false, inside_window = false;
   };
 
   std::unique_ptr<Plan> Select(const ast::Query& query);

@@ -30,14 +30,54 @@ class JsonReader {
  public:
   // False: the text is no JSON.
   bool Read(std::string_view text) {
+    const simdjson::error_code error = Parse(text);
+    if (error != simdjson::NUMBER_ERROR) {
+      return error == simdjson::SUCCESS;
+    }
+    widened_.clear();  // somewhere stands an integer beyond 64 bits
+    WidenIntegers(text, widened_);
+    return Parse(widened_) == simdjson::SUCCESS;
+  }
+  const Element& root() const { return root_; }
+
+ private:
+  simdjson::error_code Parse(std::string_view text) {
     if (buffer_.size() < text.size() + simdjson::SIMDJSON_PADDING) {
       buffer_.resize(2 * text.size() + simdjson::SIMDJSON_PADDING);
     }
     if (!text.empty()) std::memcpy(buffer_.data(), text.data(), text.size());
-    return parser_.parse(buffer_.data(), text.size(), false).get(root_) == simdjson::SUCCESS;
+    return parser_.parse(buffer_.data(), text.size(), false).get(root_);
   }
-  const Element& root() const { return root_; }
+  // Copies the text, integers beyond 64 bits as doubles: 123...0 with ".0" behind.
+  static void WidenIntegers(std::string_view text, std::string& out) {
+    auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      out += c;
+      if (quoted) {
+        if (c == '\\' && i + 1 < text.size()) out += text[++i];
+        quoted = c != '"';
+        continue;
+      }
+      if (c == '"') quoted = true;
+      if (!digit(c)) continue;
+      const std::size_t first = i;
+      while (i + 1 < text.size() && digit(text[i + 1])) out += text[++i];
+      const char before = first > 0 ? text[first - 1] : ' ';
+      const char after = i + 1 < text.size() ? text[i + 1] : ' ';
+      const bool part = before == '.' || before == 'e' || before == 'E' || before == '+' ||
+                        after == '.' || after == 'e' || after == 'E' ||
+                        (before == '-' && first > 1 && (text[first - 2] | 0x20) == 'e');
+      const std::string_view digits = text.substr(first, i + 1 - first);
+      const std::string_view most = before == '-' ? "9223372036854775808" : "18446744073709551615";
+      const bool beyond =
+          digits.size() != most.size() ? digits.size() > most.size() : digits > most;
+      if (!part && beyond) out += ".0";
+    }
+  }
 
+ public:
   void SetPath(std::string_view text) {
     if (path_text_ && *path_text_ == text) return;
     path_ = JsonPath::Parse(text);
@@ -98,7 +138,7 @@ class JsonReader {
     return step.kind == Kind::kAnyIndex || !path_.strict || (from >= 0 && to < size && from <= to);
   }
 
-  std::string buffer_;
+  std::string buffer_, widened_;
   simdjson::dom::parser parser_;
   Element root_;
   JsonPath path_;
@@ -385,14 +425,22 @@ void Finish(CallFrame& frame, int i, const std::string& text) {
   }
   frame.out.strings()[i] = frame.arena().Copy(text);
 }
-void AppendMember(CallFrame& frame, int value, int row, std::string& out) {
+// False: what should be JSON is not.
+bool AppendMember(CallFrame& frame, int value, int row, std::string& out) {
   const Vector& v = *frame.arguments[value];
+  const Expr& argument = *frame.expr.arguments[static_cast<std::size_t>(value)];
   if (frame.ints(value + 1)[row] != 0 && v.valid()[row] != 0) {
-    out += v.strings()[row];  // the result of another JSON function
+    const bool ours = argument.op == Expr::Op::kCall &&
+                      argument.function->name.starts_with("JSON_") &&
+                      argument.function->name != "JSON_VALUE";
+    if (!ours && !Kept(frame).reader.Read(v.strings()[row])) return false;
+    out += v.strings()[row];
   } else {
-    AppendJson(frame.expr.arguments[static_cast<std::size_t>(value)]->type, v, row, out);
+    AppendJson(argument.type, v, row, out);
   }
+  return true;
 }
+constexpr const char* kNotJson = "a text behind which FORMAT JSON stands is not JSON";
 void ObjectKernel(CallFrame& frame) {
   std::string text;
   for (int i = 0; i < frame.rows; ++i) {
@@ -409,7 +457,9 @@ void ObjectKernel(CallFrame& frame) {
       if (text.size() > 1) text += ',';
       codec::AppendJsonString(frame.strings(a)[i], text);
       text += ':';
-      AppendMember(frame, a + 1, i, text);
+      if (AppendMember(frame, a + 1, i, text)) continue;
+      frame.Fail(i, "JSON_ERROR", kNotJson);
+      failed = true;
     }
     if (!failed) Finish(frame, i, text + "}");
   }
@@ -423,12 +473,17 @@ void ArrayKernel(CallFrame& frame) {
   for (int i = 0; i < frame.rows; ++i) {
     frame.out.valid()[i] = 1;
     text = "[";
-    for (int a = 1; a + 1 < frame.count; a += 2) {
+    bool failed = false;
+    for (int a = 1; a + 1 < frame.count && !failed; a += 2) {
       if (frame.arguments[a]->valid()[i] == 0 && frame.ints(0)[i] != 0) continue;
       if (text.size() > 1) text += ',';
-      AppendMember(frame, a, i, text);
+      failed = !AppendMember(frame, a, i, text);
     }
-    Finish(frame, i, text + "]");
+    if (failed) {
+      frame.Fail(i, "JSON_ERROR", kNotJson);
+    } else {
+      Finish(frame, i, text + "]");
+    }
   }
 }
 

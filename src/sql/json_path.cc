@@ -24,6 +24,7 @@ class Reader {
     if (!Take('$')) Fail("a path starts with $");
     for (Blanks(); at_ < text_.size(); Blanks()) {
       if (path.steps.size() == kStepsMax) Fail("at most 100 steps");
+      if (Peek() == '?') Fail("filters are not supported; write the condition in SQL");
       path.steps.push_back(Take('.') ? Member() : Take('[') ? Index() : Fail(". or [ expected"));
     }
     return path;

@@ -141,6 +141,19 @@ inline bool RestoreValue(std::string_view& in, const Type& type, Value& v) {
   return true;
 }
 
+// A value of plain memory, as it is.
+template <typename T>
+void SaveBytes(const T& value, std::string& out) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+template <typename T>
+bool RestoreBytes(std::string_view& in, T& value) {
+  if (in.size() < sizeof value) return false;
+  std::memcpy(static_cast<void*>(&value), in.data(), sizeof value);
+  in.remove_prefix(sizeof value);
+  return true;
+}
+
 // The rows that an operator holds, in a vector or deque. `bytes` grows by what they hold.
 template <typename Rows>
 void SaveRows(const Rows& rows, std::string& out) {

@@ -69,6 +69,7 @@ ast::Name Parser::Identifier(std::string_view what) {
       FailExpected(what, token.source + " is a reserved word; to use it as a name write it in " +
                              "double quotes: \"" + token.source + "\"");
     }
+    if (token.text.size() > 128) Fail(token.at, "a name has at most 128 characters");
     Take();
     return {token.text, false, token.at};
   }

@@ -310,9 +310,10 @@ SimilarExtract::SimilarExtract(std::string_view pattern, std::string_view escape
   if (second == std::string_view::npos) {
     Bad("the pattern must mark the part to return with " + mark + " on both sides");
   }
-  regex_ = CompileRe2("(?:" + SimilarToRegex(pattern.substr(0, first), escape) + ")(" +
+  // As little as possible in front and behind, (?U): the part between takes what it can.
+  regex_ = CompileRe2("(?U:" + SimilarToRegex(pattern.substr(0, first), escape) + ")(" +
                       SimilarToRegex(pattern.substr(first + 2, second - first - 2), escape) +
-                      ")(?:" + SimilarToRegex(pattern.substr(second + 2), escape) + ")");
+                      ")(?U:" + SimilarToRegex(pattern.substr(second + 2), escape) + ")");
 }
 SimilarExtract::~SimilarExtract() = default;
 bool SimilarExtract::Extract(std::string_view text, std::string_view& part) const {

@@ -28,6 +28,10 @@ void LeadWindows::Add(const WindowPlan& plan, WindowCalls calls) {
   log_ = RowLog(all);
 }
 
+std::size_t LeadWindows::PartitionBytes(const Window& window, std::string_view key) {
+  return key.size() + kEntryBytes + sizeof(Partition) + window.calls.size() * sizeof(Queue);
+}
+
 void LeadWindows::Push(EvalContext& context, RowBuffer& results) {
   const Batch& batch = *context.input;
   std::vector<const Vector*> columns(batch.columns);
@@ -70,8 +74,7 @@ void LeadWindows::Push(EvalContext& context, RowBuffer& results) {
       auto [it, fresh] = window->partitions.try_emplace(key);
       if (fresh) {
         it->second.queues.resize(window->calls.size());
-        key_bytes_ +=
-            key.size() + kEntryBytes + sizeof(Partition) + window->calls.size() * sizeof(Queue);
+        key_bytes_ += PartitionBytes(*window, key);
       }
       Arrive(*window, it->second, first + static_cast<uint64_t>(i));
     }
@@ -155,8 +158,7 @@ void LeadWindows::Sweep(Window& window) {
       ++it;
       continue;
     }
-    key_bytes_ -=
-        it->first.size() + kEntryBytes + sizeof(Partition) + window.calls.size() * sizeof(Queue);
+    key_bytes_ -= PartitionBytes(window, it->first);
     for (const Queue& queue : it->second.queues) entries_ -= queue.waiting.size() - queue.head;
     it = window.partitions.erase(it);
   }
@@ -214,8 +216,7 @@ bool LeadWindows::Restore(std::string_view& in) {
       if (!RestoreText(in, key)) return false;
       Partition& partition = window->partitions[std::string(key)];
       partition.queues.resize(window->calls.size());
-      key_bytes_ +=
-          key.size() + kEntryBytes + sizeof(Partition) + window->calls.size() * sizeof(Queue);
+      key_bytes_ += PartitionBytes(*window, key);
       for (Queue& queue : partition.queues) {
         int64_t waiting = 0;
         if (!RestoreInt(in, queue.count) || !RestoreInt(in, waiting)) return false;

@@ -64,6 +64,7 @@ class LeadWindows {
   // Row `row` of the log has come.
   void Arrive(Window& window, Partition& partition, uint64_t row);
   bool Waits(uint64_t row, int64_t bound) const;
+  static std::size_t PartitionBytes(const Window& window, std::string_view key);
   void Sweep(Window& window);
 
   int inputs_;

@@ -531,8 +531,7 @@ class RangeWindow final : public WindowState {
         out.append(at, size);
         auto it = extremes_.find(ExtremeKey(g, call));
         SaveInt(it == extremes_.end() ? 0 : 1, out);
-        if (it != extremes_.end())
-          out.append(reinterpret_cast<const char*>(&it->second), sizeof(ExtremeSum));
+        if (it != extremes_.end()) SaveBytes(it->second, out);
         continue;
       }
       const BestState& s = As<BestState>(at);
@@ -562,9 +561,7 @@ class RangeWindow final : public WindowState {
         if (!RestoreInt(in, extreme)) return false;
         if (extreme == 0) continue;
         ExtremeSum& sum = Extreme(g, call);
-        if (in.size() < sizeof sum) return false;
-        std::memcpy(static_cast<void*>(&sum), in.data(), sizeof sum);
-        in.remove_prefix(sizeof sum);
+        if (!RestoreBytes(in, sum)) return false;
         As<Header>(state).extremes += static_cast<uint32_t>(sum.values);
         continue;
       }

@@ -97,12 +97,11 @@ class RingWindow final : public WindowState {
       }
       for (const Running& r : p.running) {
         SaveInt(r.count, out);
-        out.append(reinterpret_cast<const char*>(&r.sum), sizeof r.sum);
-        out.append(reinterpret_cast<const char*>(&r.real), sizeof r.real);
-        out.append(reinterpret_cast<const char*>(&r.weight), sizeof r.weight);
+        SaveBytes(r.sum, out);
+        SaveBytes(r.real, out);
+        SaveBytes(r.weight, out);
         SaveInt(r.extreme == nullptr ? 0 : 1, out);
-        if (r.extreme != nullptr)
-          out.append(reinterpret_cast<const char*>(r.extreme.get()), sizeof(ExtremeSum));
+        if (r.extreme != nullptr) SaveBytes(*r.extreme, out);
         SaveInt(r.last_time, out);
         if (r.values != nullptr) {
           SaveInt(static_cast<int64_t>(r.values->counts.size()), out);
@@ -111,8 +110,7 @@ class RingWindow final : public WindowState {
             SaveInt(times, out);
           }
           SaveInt(static_cast<int64_t>(r.values->ordered.size()), out);
-          r.values->ordered.ForEach(
-              [&](double x) { out.append(reinterpret_cast<const char*>(&x), sizeof x); });
+          r.values->ordered.ForEach([&](double x) { SaveBytes(x, out); });
         }
         SaveInt(r.best == nullptr ? 0 : static_cast<int64_t>(r.best->size()), out);
         if (r.best == nullptr) continue;
@@ -186,13 +184,6 @@ class RingWindow final : public WindowState {
   }
 
  private:
-  template <typename T>
-  static bool RestoreBytes(std::string_view& in, T& value) {
-    if (in.size() < sizeof value) return false;
-    std::memcpy(static_cast<void*>(&value), in.data(), sizeof value);
-    in.remove_prefix(sizeof value);
-    return true;
-  }
   bool RestoreValues(std::string_view& in, Running& r) {
     if (r.values == nullptr) return true;
     int64_t n = 0;
