@@ -280,6 +280,22 @@ ExprPtr Binder::Name(const ast::Expression& e) {
   throw SqlError(e.at, message + remedy);
 }
 
+// An expression that stands in another more than once counts each time: what walks over it does so.
+static void CheckTree(const Expr& e, Position at) {
+  static constexpr int kNodesMax = 100'000;
+  int left = kNodesMax;
+  std::vector<const Expr*> todo = {&e};
+  while (!todo.empty()) {
+    const Expr& next = *todo.back();
+    todo.pop_back();
+    if (--left < 0) {
+      throw SqlError(at, "the expression is too large: expanded, it has more than " +
+                             std::to_string(kNodesMax) + " parts");
+    }
+    for (const ExprPtr& a : next.arguments) todo.push_back(a.get());
+  }
+}
+
 ExprPtr Binder::Compare(const std::string& op, const ast::Expression& a, const ast::Expression& b,
                         Position at) {
   if (a.kind == EKind::kRow || b.kind == EKind::kRow) {
@@ -433,6 +449,7 @@ ExprPtr Binder::Function(const FunctionInfo& function, std::vector<ExprPtr> argu
                                           TypeName(function.returns) + ")");
   }
   body = MakeCast(body, function.returns, at);
+  CheckTree(*body, at);
   if (!function.null_on_null_input || !any_null) return body;
   auto guarded = std::make_shared<Expr>();
   guarded->op = Expr::Op::kCase;
@@ -575,6 +592,12 @@ ExprPtr Binder::Call(const ast::Expression& e) {
 }
 
 ExprPtr Binder::Bind(const ast::Expression& e) {
+  static constexpr int kBoundMax = 200'000;
+  if (++bound_ > kBoundMax) {
+    throw SqlError(e.at,
+                   "the query is too large: its functions, views and lists expand to more than " +
+                       std::to_string(kBoundMax) + " expressions");
+  }
   switch (e.kind) {
     case EKind::kLiteral: return MakeConstant(e.value, e.at);
     case EKind::kName: return Name(e);
@@ -609,6 +632,7 @@ ExprPtr Binder::Bind(const ast::Expression& e) {
       if (e.symmetric) {
         in = MakeOr(in, MakeAnd(MakeCall(">=", {x, high}, e.at), MakeCall("<=", {x, low}, e.at)));
       }
+      CheckTree(*in, e.at);
       return e.negated ? MakeNot(in) : in;
     }
     case EKind::kIn: return In(e);

@@ -119,6 +119,8 @@ class Binder {
   Context context_;
   std::vector<const ast::CommonTable*> common_;
   int depth_ = 0;
+  // What functions, views and lists expand to: a text of a few lines may double over and over.
+  int bound_ = 0, queries_ = 0;
 };
 
 }  // namespace millstream::sql::internal

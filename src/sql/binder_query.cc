@@ -174,6 +174,10 @@ std::unique_ptr<Plan> Binder::Limit(const ast::Query& query, std::unique_ptr<Pla
 }
 
 std::unique_ptr<Plan> Binder::Query(const ast::Query& query) {
+  if (++queries_ > 1000) {
+    throw SqlError(query.at,
+                   "more than 1000 queries in one, those of its views and of WITH included");
+  }
   if (++depth_ > 100) throw SqlError(query.at, "queries nest more than 100 deep");
   std::size_t common = common_.size();
   for (const ast::CommonTable& table : query.with) common_.push_back(&table);

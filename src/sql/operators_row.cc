@@ -220,7 +220,8 @@ class ProjectOperator final : public Operator {
 
  private:
   int64_t BoundOf(int64_t bound) {
-    if (!rowtime_) return bound;
+    if (!rowtime_ || bound == INT64_MAX)
+      return bound;  // the end of the input is that of its results
     if (rowtime_function_) {
       Value v = rowtime_function_->At(bound);
       return v.null ? last_ : std::max(last_, v.i);
