@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,8 +90,193 @@ bool Push(Application& app, const std::string& input, int64_t from) {
   return app.Push(input, rows.view()).has_value();
 }
 
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+
+// Words, numbers, texts in quotes, and single signs.
+std::vector<std::string_view> Tokens(std::string_view text) {
+  auto word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  std::vector<std::string_view> tokens;
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t end = i + 1;
+    if (word(text[i])) {
+      while (end < text.size() && word(text[end])) ++end;
+    } else if (text[i] == '\'' || text[i] == '"') {
+      end = std::min(text.find(text[i], end), text.size() - 1) + 1;
+    }
+    if (static_cast<unsigned char>(text[i]) > ' ') tokens.push_back(text.substr(i, end - i));
+    i = end;
+  }
+  return tokens;
+}
+
+constexpr std::string_view kWords[] = {"0",
+                                       "1",
+                                       "-1",
+                                       "2",
+                                       "10",
+                                       "2147483648",
+                                       "9223372036854775807",
+                                       "1e308",
+                                       "0.000001",
+                                       "NULL",
+                                       "TRUE",
+                                       "''",
+                                       "'a'",
+                                       "'%'",
+                                       "'0'",
+                                       "'1:30'",
+                                       "ticker_symbol",
+                                       "sector",
+                                       "price",
+                                       "change",
+                                       "event_time",
+                                       "n",
+                                       "b",
+                                       "d",
+                                       "flag",
+                                       "day_",
+                                       "k",
+                                       "v",
+                                       "ROWTIME",
+                                       "s.ROWTIME",
+                                       "SECOND",
+                                       "MINUTE",
+                                       "DAY",
+                                       "MONTH",
+                                       "YEAR",
+                                       "INTEGER",
+                                       "DOUBLE",
+                                       "TIMESTAMP",
+                                       "DATE",
+                                       "TIME",
+                                       "COUNT",
+                                       "SUM",
+                                       "AVG",
+                                       "MIN",
+                                       "MAX",
+                                       "STDDEV_POP",
+                                       "VAR_SAMP",
+                                       "FIRST_VALUE",
+                                       "LAST_VALUE",
+                                       "LAG",
+                                       "LEAD",
+                                       "NTH_VALUE",
+                                       "LISTAGG",
+                                       "FLOOR",
+                                       "CEIL",
+                                       "STEP",
+                                       "ABS",
+                                       "MOD",
+                                       "POWER",
+                                       "SQRT",
+                                       "LN",
+                                       "ROUND",
+                                       "COALESCE",
+                                       "NULLIF",
+                                       "GREATEST",
+                                       "MONOTONIC",
+                                       "UNIX_TIMESTAMP",
+                                       "TO_TIMESTAMP",
+                                       "TSDIFF",
+                                       "UPPER",
+                                       "SUBSTRING",
+                                       "DISTINCT",
+                                       "NOT",
+                                       "AND",
+                                       "OR",
+                                       "IS",
+                                       "LIKE",
+                                       "SIMILAR",
+                                       "IN",
+                                       "BETWEEN",
+                                       "LEFT",
+                                       "FULL",
+                                       "CROSS",
+                                       "NATURAL",
+                                       "UNION ALL",
+                                       "EXCEPT",
+                                       "INTERSECT",
+                                       "PRECEDING",
+                                       "FOLLOWING",
+                                       "RANGE",
+                                       "ROWS",
+                                       "PARTITION BY n",
+                                       "ORDER BY n",
+                                       "DESC",
+                                       "OVER w",
+                                       "OVER (ROWS 1 PRECEDING)",
+                                       "CASE WHEN flag THEN 1 END",
+                                       "CAST(n AS VARCHAR(2))",
+                                       "INTERVAL '2' SECOND",
+                                       "(SELECT MAX(k) FROM t)",
+                                       "(VALUES (1), (2)) AS q(v)",
+                                       "+",
+                                       "-",
+                                       "*",
+                                       "/",
+                                       "||",
+                                       "=",
+                                       "<",
+                                       "(",
+                                       ")",
+                                       ","};
+
+// Changes tokens; the rest of the mutations is libFuzzer's.
+std::string MutateTokens(std::string_view text, unsigned seed) {
+  std::vector<std::string_view> tokens = Tokens(text);
+  std::minstd_rand random(seed);
+  auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
+  for (std::size_t round = 1 + below(3); round > 0 && !tokens.empty(); --round) {
+    const std::size_t at = below(tokens.size());
+    const auto place = tokens.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::size_t count = std::min(1 + below(6), tokens.size() - at);
+    switch (below(6)) {
+      case 0:
+        *place = kWords[below(std::size(kWords))];
+        break;
+      case 1:
+        *place = tokens[below(tokens.size())];
+        break;
+      case 2:
+        tokens.insert(place, kWords[below(std::size(kWords))]);
+        break;
+      case 3:
+        tokens.erase(place, place + static_cast<std::ptrdiff_t>(count));
+        break;
+      case 4: {  // a run of tokens again, somewhere else
+        const std::vector<std::string_view> run(place, place + static_cast<std::ptrdiff_t>(count));
+        tokens.insert(tokens.begin() + static_cast<std::ptrdiff_t>(below(tokens.size())),
+                      run.begin(), run.end());
+        break;
+      }
+      default:
+        std::swap(*place, tokens[below(tokens.size())]);
+    }
+  }
+  std::string out;
+  for (std::string_view token : tokens) (out += token) += ' ';
+  return out;
+}
+
+#endif
+
 }  // namespace
 }  // namespace millstream::sql
+
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t size_max);
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
+                                          unsigned int seed) {
+  if (seed % 4 == 0) return LLVMFuzzerMutate(data, size, size_max);
+  const std::string out =
+      millstream::sql::MutateTokens({reinterpret_cast<const char*>(data), size}, seed);
+  size = std::min(out.size(), size_max);
+  std::copy_n(out.data(), size, data);
+  return size;
+}
+#endif
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millstream::sql;
