@@ -51,6 +51,23 @@ Position PlaceOf(const ast::Query& query, std::size_t column) {
   return query.items[column].expression->at;
 }
 
+// The columns that INSERT takes. An item AS ROWTIME sets the row's time, and is a column beside
+// that only where the target has one for it.
+std::vector<std::size_t> InsertedColumns(const ast::Query& query, const Plan& plan,
+                                         std::size_t wanted) {
+  std::vector<std::size_t> all, without_rowtime;
+  for (std::size_t q = 0; q < plan.columns.size(); ++q) {
+    all.push_back(q);
+    if (plan.columns[q].name != "ROWTIME") without_rowtime.push_back(q);
+  }
+  bool sets_rowtime = std::any_of(
+      query.items.begin(), query.items.end(),
+      [](const ast::SelectItem& item) { return item.alias && item.alias->text == "ROWTIME"; });
+  return sets_rowtime && all.size() == wanted + 1 && without_rowtime.size() == wanted
+             ? without_rowtime
+             : all;
+}
+
 }  // namespace
 
 std::unique_ptr<Plan> BindInsert(const Catalog& catalog, const ast::Insert& insert,
@@ -76,7 +93,8 @@ std::unique_ptr<Plan> BindInsert(const Catalog& catalog, const ast::Insert& inse
       places.push_back(place);
     }
   }
-  if (query->columns.size() != places.size()) {
+  std::vector<std::size_t> given = InsertedColumns(*insert.query, *query, places.size());
+  if (given.size() != places.size()) {
     throw SqlError(insert.query->at, "the query gives " + std::to_string(query->columns.size()) +
                                          " columns, " + target.name + " takes " +
                                          std::to_string(places.size()));
@@ -91,8 +109,8 @@ std::unique_ptr<Plan> BindInsert(const Catalog& catalog, const ast::Insert& inse
     plan->columns.push_back({to.name, to.type, to.not_null, nullptr});
     plan->expressions[i] = MakeCast(MakeConstant(Value::Null(), plan->at), to.type, plan->at);
   }
-  for (std::size_t q = 0; q < places.size(); ++q) {
-    std::size_t i = static_cast<std::size_t>(places[q]);
+  for (std::size_t place = 0; place < places.size(); ++place) {
+    std::size_t i = static_cast<std::size_t>(places[place]), q = given[place];
     const PlanColumn &to = target.columns[i], &column = query->columns[q];
     if (IsCharacter(to.type.kind)) TakeFieldAsText(*query, q);
     if (!CanAssign(column.type, to.type)) {
