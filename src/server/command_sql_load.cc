@@ -10,6 +10,7 @@
 #include "base/file_system.h"
 #include "server/command_sql_input.h"
 #include "sql/constant.h"
+#include "sql/input_csv.h"
 #include "sql/lexer.h"
 
 namespace millstream::server {
@@ -53,6 +54,11 @@ SqlResult<std::string> ReadAll(const std::string& path) {
       return Running(Error(Code::kInvalidArgument, path + ": too long for an application"));
     if (!*more) return text;
   }
+}
+
+bool BeginsJson(std::string_view record) {
+  std::size_t start = record.find_first_not_of(" \t\r\n");
+  return start != std::string_view::npos && (record[start] == '{' || record[start] == '[');
 }
 
 bool FileExists(const std::string& path) {
@@ -312,13 +318,16 @@ class Loader {
         if (found && found->schema.format == sql::InputSchema::Format::kCsv) {
           stream.schema.format = sql::InputSchema::Format::kCsv;
           stream.schema.column_delimiter = found->schema.column_delimiter;
+        } else if (!found && !sample->empty() && !BeginsJson(sample->front())) {
+          stream.schema.format = sql::InputSchema::Format::kCsv;  // lines of unequal length
         }
       }
       csv = stream.schema.format == sql::InputSchema::Format::kCsv;
     }
     if (csv || enveloped) reader.set_lines_only();
-    if (csv && stream.schema.row_delimiter != "\n" && stream.schema.row_delimiter != "\r\n") {
-      reader.set_delimiter(stream.schema.row_delimiter);
+    std::string row_delimiter = sql::CsvDelimiter(stream.schema.row_delimiter);
+    if (csv && row_delimiter != "\n" && row_delimiter != "\r\n") {
+      reader.set_delimiter(row_delimiter);
     }
     if (csv && (stream.header || options_.header)) {
       if (auto skipped = reader.SkipOne(); !skipped) return Running(skipped.error());

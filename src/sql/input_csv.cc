@@ -34,4 +34,20 @@ void ReadCsvLine(std::string_view line, std::string_view delimiter, InputRows& r
   }
 }
 
+std::string CsvDelimiter(std::string_view given) {
+  constexpr std::string_view kNames = "nrt", kCharacters = "\n\r\t";
+  std::string out;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    std::size_t name = given[i] == '\\' && i + 1 < given.size() ? kNames.find(given[i + 1])
+                                                                : std::string_view::npos;
+    if (name == std::string_view::npos) {
+      out += given[i];
+    } else {
+      out += kCharacters[name];
+      ++i;
+    }
+  }
+  return out;
+}
+
 }  // namespace millstream::sql

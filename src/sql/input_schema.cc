@@ -17,6 +17,8 @@ class InputMapper::Impl {
  public:
   base::Status Init(const InputSchema& schema, bool has_shards, Emit emit, OnError on_error) {
     schema_ = schema;
+    schema_.column_delimiter = CsvDelimiter(schema.column_delimiter);
+    schema_.row_delimiter = CsvDelimiter(schema.row_delimiter);
     on_error_ = std::move(on_error);
     const bool json = schema.format == InputSchema::Format::kJson;
     if (schema.columns.empty()) {

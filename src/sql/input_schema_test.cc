@@ -216,6 +216,17 @@ TEST(InputMapperTest, ReadsCsv) {
   EXPECT_EQ(m.errors, (std::vector<std::string>{"column B: 'x' is no INTEGER"}));
 }
 
+TEST(InputMapperTest, TakesDelimitersWithTheirBackslash) {
+  InputSchema schema;
+  schema.format = InputSchema::Format::kCsv;
+  schema.columns = {{"A", "VARCHAR(64)", ""}, {"B", "INTEGER", ""}};
+  schema.column_delimiter = R"(\t)";
+  schema.row_delimiter = R"(\r\n)";
+  Mapped m = MapAll(schema, {"x\t1\r\n\\y\t2\r\n"});
+  EXPECT_EQ(m.rows, (std::vector<std::string>{R"({"A":"x","B":1})", R"({"A":"\\y","B":2})"}));
+  EXPECT_TRUE(m.errors.empty());
+}
+
 TEST(OutputFormatTest, QuotesCsvWhereNeeded) {
   RowBuffer rows({Physical::kString, Physical::kDouble});
   rows.column(0).strings()[0] = "a,\"b";

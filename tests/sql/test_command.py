@@ -143,6 +143,23 @@ def test_csv_with_a_discovered_header(sql, tmp_path):
     assert rows(given.stdout) == RESULTS
 
 
+def test_csv_with_lines_of_unequal_length(sql, tmp_path):
+    """Of columns that --columns names nothing says that they are CSV, but lines that are no JSON."""
+    (tmp_path / "r.csv").write_text("AMZN,10.5\nTBV\nAMZN,9.5,more\n")
+    (tmp_path / "pass.sql").write_text("CREATE STREAM d (t VARCHAR(4), p DOUBLE); CREATE PUMP p AS INSERT INTO d SELECT STREAM * FROM source_sql_stream_001;")
+    done = sql("pass.sql", "--columns", "ticker VARCHAR(4), price DOUBLE", "--input", "r.csv", "--bare", "--format", "csv")
+    assert done.stdout == "T,P\nAMZN,10.5\nTBV,\nAMZN,9.5\n" and done.stderr == ""
+
+
+def test_csv_with_delimiters_as_templates_have_them(sql, tmp_path):
+    (tmp_path / "r.csv").write_text("AMZN\t10.5\r\nTBV\t1\r\n")
+    (tmp_path / "pass.sql").write_text("CREATE STREAM d (t VARCHAR(4), p DOUBLE); CREATE PUMP p AS INSERT INTO d SELECT STREAM * FROM source_sql_stream_001;")
+    (tmp_path / "csv.json").write_text(json.dumps({"RecordColumns": [{"Name": "ticker", "SqlType": "VARCHAR(4)"}, {"Name": "price", "SqlType": "DOUBLE"}], "RecordFormat": {
+        "RecordFormatType": "CSV", "MappingParameters": {"CSVMappingParameters": {"RecordColumnDelimiter": "\\t", "RecordRowDelimiter": "\\r\\n"}}}}))
+    done = sql("pass.sql", "--schema", "csv.json", "--input", "r.csv", "--bare", "--format", "csv")
+    assert done.stdout == "T,P\nAMZN,10.5\nTBV,1.0\n" and done.stderr == ""
+
+
 def test_formats(sql):
     common = ("app.sql", "--schema", "schema.json", "--input", "records.json", "--rowtime", "$.at")
     assert [[r["rowtime"], r["row"]] for r in json.loads(sql(*common, "--format", "json").stdout)] == RESULTS
