@@ -1,4 +1,6 @@
 // Queries over reference tables inside expressions: IN, EXISTS, a scalar value.
+#include <utility>
+
 #include "sql/binder_impl.h"
 
 namespace millstream::sql::internal {
@@ -42,6 +44,66 @@ bool HasAggregate(const ast::Expression& e) {
 
 [[noreturn]] void NotSupported(Position at, const char* what) {
   throw SqlError(at, what, base::Code::kNotSupported);
+}
+
+// The rows that meet `conditions`, grouped by `keys`: the columns of the keys, then of the calls.
+std::unique_ptr<Plan> GroupRows(std::unique_ptr<Plan> rows, const std::vector<ExprPtr>& conditions,
+                                const std::vector<ExprPtr>& keys,
+                                std::vector<AggregateCall> calls) {
+  auto filter = std::make_unique<Plan>();
+  filter->kind = Plan::Kind::kProject;
+  filter->at = rows->at;
+  filter->streaming = false;
+  filter->columns = rows->columns;
+  for (std::size_t i = 0; i < rows->columns.size(); ++i) {
+    filter->expressions.push_back(MakeColumn(static_cast<int>(i), rows->columns[i].type));
+  }
+  for (const ExprPtr& condition : conditions) filter->filter = MakeAnd(filter->filter, condition);
+  filter->inputs.push_back(std::move(rows));
+  auto group = std::make_unique<Plan>();
+  group->kind = Plan::Kind::kAggregate;
+  group->at = filter->at;
+  group->streaming = false;
+  for (const ExprPtr& key : keys) group->columns.push_back({"KEY", key->type, false, nullptr});
+  for (const AggregateCall& call : calls) {
+    group->columns.push_back({call.name, call.type, false, nullptr});
+  }
+  group->keys = keys;
+  group->calls = std::move(calls);
+  group->inputs.push_back(std::move(filter));
+  return group;
+}
+
+// An item over the columns of GroupRows.
+ExprPtr BehindGroup(const ExprPtr& item, const std::vector<ExprPtr>& keys) {
+  return RewriteExpr(item, [&](const ExprPtr& e) -> ExprPtr {
+    for (std::size_t k = 0; k < keys.size(); ++k) {
+      if (SameExpr(*e, *keys[k])) return MakeColumn(static_cast<int>(k), e->type, e->at);
+    }
+    if (e->op == Expr::Op::kAggregate) {
+      return MakeColumn(static_cast<int>(keys.size()) + e->index, e->type, e->at);
+    }
+    if (e->op == Expr::Op::kColumn || e->op == Expr::Op::kRowtime) {
+      throw SqlError(e->at,
+                     "beside an aggregate, a query inside an expression selects only what its "
+                     "WHERE compares with the row outside");
+    }
+    return nullptr;
+  });
+}
+
+// What an item is where there are no rows: counts are 0, all else is NULL.
+ExprPtr OfNoRows(const ExprPtr& item, const std::vector<AggregateCall>& calls) {
+  return RewriteExpr(item, [&](const ExprPtr& e) -> ExprPtr {
+    if (e->op == Expr::Op::kColumn)
+      return MakeCast(MakeConstant(Value::Null(), e->at), e->type, e->at);
+    if (e->op != Expr::Op::kAggregate) return nullptr;
+    const AKind kind = calls[static_cast<std::size_t>(e->index)].kind;
+    const bool count = kind == AKind::kCountRows || kind == AKind::kCount ||
+                       kind == AKind::kCountDistinct || kind == AKind::kApproxCount;
+    return count ? MakeConstant(Value::Int(e->type, 0), e->at)
+                 : MakeCast(MakeConstant(Value::Null(), e->at), e->type, e->at);
+  });
 }
 
 }  // namespace
@@ -91,11 +153,22 @@ ExprPtr Binder::Subquery(const ast::Expression& e) {
       }
     }
     if (aggregated && !keys.empty()) {
-      NotSupported(e.at,
-                   "an aggregate that depends on the row outside is not supported; join with "
-                   "(SELECT k, COUNT(*) FROM t GROUP BY k)");
+      if (lookup->kind != TableLookup::Kind::kValue || query.items.size() != 1) {
+        NotSupported(e.at,
+                     "an aggregate that depends on the row outside can be a value only: "
+                     "(SELECT MAX(t.n) FROM t WHERE t.k = s.k)");
+      }
+      std::vector<AggregateCall> calls;
+      context_.aggregates = &calls;
+      ExprPtr item = Bind(*query.items[0].expression);
+      lookup->absent = EvaluateConstant(OfNoRows(item, calls));
+      items.push_back(BehindGroup(item, keys));
+      rows = GroupRows(std::move(rows), std::exchange(inside, {}), keys, std::move(calls));
+      for (std::size_t k = 0; k < keys.size(); ++k) {
+        keys[k] = MakeColumn(static_cast<int>(k), keys[k]->type, keys[k]->at);
+      }
     }
-    whole = aggregated;
+    whole = aggregated && keys.empty();
     for (const ast::SelectItem& item : query.items) {
       if (aggregated) break;
       if (item.expression->kind == EKind::kStar) {

@@ -356,7 +356,7 @@ class LookupKernel final : public Kernel {
     auto group = null ? lookup_->groups.end() : lookup_->groups.find(key_);
     bool found = group != lookup_->groups.end();
     if (lookup_->kind == Kind::kValue) {
-      if (!found) return out_.SetNull(i);
+      if (!found) return out_.SetValue(i, lookup_->absent, *context.arena);
       if (group->second.several) {
         out_.SetNull(i);
         return context.errors->Add(i, "SEVERAL_ROWS",

@@ -22,6 +22,7 @@ struct TableLookup {
   std::shared_ptr<const Plan> plan;  // gives: correlated values, compared values, the value
   int correlated = 0;
   int compared = 0;
+  Value absent;  // of kValue: when there are no rows. 0 for a COUNT, else NULL.
 
   struct Group {             // rows of equal correlated values
     bool null_seen = false;  // a NULL among the compared values
