@@ -24,8 +24,7 @@ using AKind = AggregateCall::Kind;
 class RankOperator final : public Operator {
  public:
   RankOperator(const Plan& plan, Runtime& runtime, const std::string& pump)
-      : plan_(plan),
-        evaluation_(runtime, pump),
+      : evaluation_(runtime, pump),
         input_columns_(static_cast<int>(plan.inputs[0]->columns.size())),
         rows_(LogColumns(plan)),
         one_(PhysicalColumns(plan.inputs[0]->columns)),
@@ -139,7 +138,6 @@ class RankOperator final : public Operator {
     rows_.Clear();
   }
 
-  const Plan& plan_;
   Evaluation evaluation_;
   int input_columns_;
   std::vector<std::unique_ptr<Kernel>> kernels_;  // of all rankings, in the order of their columns
