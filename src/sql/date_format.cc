@@ -229,7 +229,7 @@ DateFormat::DateFormat(std::string_view pattern) {
         ++count;
       }
       if (c == 'X' && count > 3)
-        throw RowError{"INVALID_FORMAT", "a zone in the date format is X, XX or XXX"};
+        throw RowError{"INVALID_FORMAT", "a zone in the date format is one to three letters X"};
       items_.push_back({c, count, {}});
     } else {
       items_.push_back({0, 0, std::string(1, c)});

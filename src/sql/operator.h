@@ -73,9 +73,6 @@ inline std::vector<Physical> PhysicalColumns(const std::vector<PlanColumn>& colu
 }
 
 // Operators of a plan node; `pump` names it in errors.
-// Lets only the rows through whose expressions `plan` can compute and reports the others, so that a
-// row that fails is in no window and no group. Null where none of them can fail.
-std::unique_ptr<Operator> MakeSieve(const Plan& plan, Runtime& runtime, const std::string& pump);
 std::unique_ptr<Operator> MakeProject(const Plan& plan, Runtime& runtime, const std::string& pump);
 std::unique_ptr<Operator> MakeAggregate(const Plan& plan, Runtime& runtime, const std::string& pump);
 std::unique_ptr<Operator> MakeStagger(const Plan& plan, Runtime& runtime, const std::string& pump);
@@ -95,6 +92,10 @@ std::unique_ptr<Operator> MakeHotspots(const Plan& plan);
 // A join; the rows of a reference table side are given, the other side is pushed.
 std::unique_ptr<Operator> MakeJoin(const Plan& plan, Runtime& runtime, const std::string& pump,
                                    std::vector<std::string> table_rows[2]);
+
+// Lets only the rows through whose expressions `plan` can compute and reports the others, so that a
+// row that fails is in no window and no group. Null where none of them can fail.
+std::unique_ptr<Operator> MakeSieve(const Plan& plan, Runtime& runtime, const std::string& pump);
 
 // What a row or key held in a container costs beside its own bytes.
 inline constexpr std::size_t kEntryBytes = 64;
