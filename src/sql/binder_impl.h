@@ -44,6 +44,8 @@ std::vector<std::string> AggregateNames();
 // `e` as a function of ROWTIME alone, or null.
 ExprPtr AsRowtimeFunction(const ExprPtr& e, const std::vector<PlanColumn>& columns);
 
+// The rows that meet a condition, as they are.
+std::unique_ptr<Plan> FilterRows(std::unique_ptr<Plan> rows, ExprPtr condition, Position at);
 // A relation without its repeated rows.
 std::unique_ptr<Plan> DistinctRows(std::unique_ptr<Plan> relation);
 

@@ -96,6 +96,20 @@ std::unique_ptr<Plan> Binder::SetOperation(const ast::Query& query) {
   return plan;
 }
 
+std::unique_ptr<Plan> FilterRows(std::unique_ptr<Plan> rows, ExprPtr condition, Position at) {
+  auto filter = std::make_unique<Plan>();
+  filter->kind = Plan::Kind::kProject;
+  filter->at = at;
+  filter->columns = rows->columns;
+  filter->streaming = rows->streaming;
+  filter->filter = std::move(condition);
+  for (std::size_t i = 0; i < rows->columns.size(); ++i) {
+    filter->expressions.push_back(MakeColumn(static_cast<int>(i), rows->columns[i].type));
+  }
+  filter->inputs.push_back(std::move(rows));
+  return filter;
+}
+
 std::unique_ptr<Plan> DistinctRows(std::unique_ptr<Plan> relation) {
   auto distinct = std::make_unique<Plan>();
   distinct->kind = Plan::Kind::kDistinct;

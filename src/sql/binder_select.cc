@@ -50,17 +50,7 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
       ExtractEqual(*plan, static_cast<int>(plan->inputs[0]->columns.size()),
                    static_cast<int>(plan->inputs[1]->columns.size()));
     } else {
-      auto project = std::make_unique<Plan>();
-      project->kind = Plan::Kind::kProject;
-      project->at = query.where->at;
-      project->columns = plan->columns;
-      project->streaming = streaming;
-      project->filter = filter;
-      for (std::size_t i = 0; i < plan->columns.size(); ++i) {
-        project->expressions.push_back(MakeColumn(static_cast<int>(i), plan->columns[i].type));
-      }
-      project->inputs.push_back(std::move(plan));
-      plan = std::move(project);
+      plan = FilterRows(std::move(plan), filter, query.where->at);
     }
   }
 
@@ -265,19 +255,7 @@ std::unique_ptr<Plan> Binder::Select(const ast::Query& query) {
     }
     group->inputs.push_back(std::move(plan));
     plan = std::move(group);
-    if (having) {
-      auto filter = std::make_unique<Plan>();
-      filter->kind = Plan::Kind::kProject;
-      filter->at = having->at;
-      filter->columns = plan->columns;
-      filter->streaming = streaming;
-      filter->filter = having;
-      for (std::size_t i = 0; i < plan->columns.size(); ++i) {
-        filter->expressions.push_back(MakeColumn(static_cast<int>(i), plan->columns[i].type));
-      }
-      filter->inputs.push_back(std::move(plan));
-      plan = std::move(filter);
-    }
+    if (having) plan = FilterRows(std::move(plan), having, having->at);
   }
 
   // Window functions: one node for sliding windows, one for rankings.

@@ -50,19 +50,11 @@ bool HasAggregate(const ast::Expression& e) {
 std::unique_ptr<Plan> GroupRows(std::unique_ptr<Plan> rows, const std::vector<ExprPtr>& conditions,
                                 const std::vector<ExprPtr>& keys,
                                 std::vector<AggregateCall> calls) {
-  auto filter = std::make_unique<Plan>();
-  filter->kind = Plan::Kind::kProject;
-  filter->at = rows->at;
-  filter->streaming = false;
-  filter->columns = rows->columns;
-  for (std::size_t i = 0; i < rows->columns.size(); ++i) {
-    filter->expressions.push_back(MakeColumn(static_cast<int>(i), rows->columns[i].type));
-  }
-  for (const ExprPtr& condition : conditions) filter->filter = MakeAnd(filter->filter, condition);
-  filter->inputs.push_back(std::move(rows));
+  ExprPtr all;
+  for (const ExprPtr& condition : conditions) all = MakeAnd(all, condition);
   auto group = std::make_unique<Plan>();
   group->kind = Plan::Kind::kAggregate;
-  group->at = filter->at;
+  group->at = rows->at;
   group->streaming = false;
   for (const ExprPtr& key : keys) group->columns.push_back({"KEY", key->type, false, nullptr});
   for (const AggregateCall& call : calls) {
@@ -70,7 +62,7 @@ std::unique_ptr<Plan> GroupRows(std::unique_ptr<Plan> rows, const std::vector<Ex
   }
   group->keys = keys;
   group->calls = std::move(calls);
-  group->inputs.push_back(std::move(filter));
+  group->inputs.push_back(all ? FilterRows(std::move(rows), all, group->at) : std::move(rows));
   return group;
 }
 
@@ -95,14 +87,16 @@ ExprPtr BehindGroup(const ExprPtr& item, const std::vector<ExprPtr>& keys) {
 // What an item is where there are no rows: counts are 0, all else is NULL.
 ExprPtr OfNoRows(const ExprPtr& item, const std::vector<AggregateCall>& calls) {
   return RewriteExpr(item, [&](const ExprPtr& e) -> ExprPtr {
-    if (e->op == Expr::Op::kColumn)
-      return MakeCast(MakeConstant(Value::Null(), e->at), e->type, e->at);
-    if (e->op != Expr::Op::kAggregate) return nullptr;
-    const AKind kind = calls[static_cast<std::size_t>(e->index)].kind;
-    const bool count = kind == AKind::kCountRows || kind == AKind::kCount ||
-                       kind == AKind::kCountDistinct || kind == AKind::kApproxCount;
-    return count ? MakeConstant(Value::Int(e->type, 0), e->at)
-                 : MakeCast(MakeConstant(Value::Null(), e->at), e->type, e->at);
+    if (e->op == Expr::Op::kAggregate) {
+      const AKind kind = calls[static_cast<std::size_t>(e->index)].kind;
+      if (kind == AKind::kCountRows || kind == AKind::kCount || kind == AKind::kCountDistinct ||
+          kind == AKind::kApproxCount) {
+        return MakeConstant(Value::Int(e->type, 0), e->at);
+      }
+    } else if (e->op != Expr::Op::kColumn) {
+      return nullptr;
+    }
+    return MakeCast(MakeConstant(Value::Null(), e->at), e->type, e->at);
   });
 }
 

@@ -164,19 +164,25 @@ void SaveRows(const Rows& rows, std::string& out) {
     SaveText(row.bytes, out);
   }
 }
-template <typename Rows>
-bool RestoreRows(std::string_view& in, Rows& rows, std::size_t& bytes) {
+// Calls take(rowtime, bytes) with each of them.
+template <typename Take>
+bool RestoreEachRow(std::string_view& in, Take take) {
   int64_t n = 0;
   if (!RestoreInt(in, n)) return false;
   for (int64_t i = 0; i < n; ++i) {
-    StoredRow row;
-    std::string_view text;
-    if (!RestoreInt(in, row.rowtime) || !RestoreText(in, text)) return false;
-    row.bytes = std::string(text);
-    bytes += row.bytes.size() + kEntryBytes;
-    rows.push_back(std::move(row));
+    int64_t rowtime = 0;
+    std::string_view bytes;
+    if (!RestoreInt(in, rowtime) || !RestoreText(in, bytes)) return false;
+    take(rowtime, bytes);
   }
   return true;
+}
+template <typename Rows>
+bool RestoreRows(std::string_view& in, Rows& rows, std::size_t& bytes) {
+  return RestoreEachRow(in, [&](int64_t rowtime, std::string_view row) {
+    rows.push_back({rowtime, std::string(row)});
+    bytes += row.size() + kEntryBytes;
+  });
 }
 
 // Evaluates expressions of an operator over a batch and reports rows that fail.

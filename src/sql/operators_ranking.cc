@@ -57,18 +57,12 @@ class RankOperator final : public Operator {
     SaveRows(rows_, rows_.first(), input_columns_, out);
   }
   bool Restore(std::string_view& in) override {
-    int64_t n = 0;
-    if (!RestoreInt(in, n)) return false;
-    for (int64_t i = 0; i < n; ++i) {
-      int64_t t = 0;
-      std::string_view bytes;
-      if (!RestoreInt(in, t) || !RestoreText(in, bytes)) return false;
+    return RestoreEachRow(in, [this](int64_t rowtime, std::string_view bytes) {
       one_.Clear();
       ReadRow(bytes, one_, 0, 0, input_columns_);
-      one_.Commit(t);
+      one_.Commit(rowtime);
       Take(one_.view());
-    }
-    return true;
+    });
   }
   std::size_t StateBytes() const override { return rows_.bytes(); }
 

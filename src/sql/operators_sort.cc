@@ -145,16 +145,11 @@ class TimeSortOperator final : public Operator {
     }
   }
   bool Restore(std::string_view& in) override {
-    int64_t n = 0;
-    if (!RestoreInt(in, high_) || !RestoreInt(in, n)) return false;
-    for (int64_t i = 0; i < n; ++i) {
-      int64_t t = 0;
-      std::string_view bytes;
-      if (!RestoreInt(in, t) || !RestoreText(in, bytes)) return false;
-      Wait({t, rows_.end()});
-      rows_.AppendPacked(bytes, t, input_columns_);
-    }
-    return true;
+    if (!RestoreInt(in, high_)) return false;
+    return RestoreEachRow(in, [this](int64_t time, std::string_view bytes) {
+      Wait({time, rows_.end()});
+      rows_.AppendPacked(bytes, time, input_columns_);
+    });
   }
   std::size_t StateBytes() const override {
     return rows_.bytes() + (order_.size() + heap_.size()) * sizeof(Waiting);

@@ -161,15 +161,9 @@ void SaveRows(const RowLog& rows, uint64_t from, int columns, std::string& out) 
 }
 
 bool RestoreRows(std::string_view& in, RowLog& rows, int columns) {
-  int64_t n = 0;
-  if (!RestoreInt(in, n)) return false;
-  for (int64_t i = 0; i < n; ++i) {
-    int64_t t = 0;
-    std::string_view bytes;
-    if (!RestoreInt(in, t) || !RestoreText(in, bytes)) return false;
-    rows.AppendPacked(bytes, t, columns);
-  }
-  return true;
+  return RestoreEachRow(in, [&](int64_t rowtime, std::string_view bytes) {
+    rows.AppendPacked(bytes, rowtime, columns);
+  });
 }
 
 }  // namespace millstream::sql
