@@ -242,7 +242,6 @@ std::string DocumentContext::ResolveReference(std::string_view name, const std::
           }
         }
       }
-      return std::string(name);
     }
   }
   return std::string(name);

@@ -395,6 +395,15 @@ OutputDescription DescribeOutput(const analytics::Output& from) {
   return to;
 }
 
+// Version 2 has no roles of tables and log streams, and says so by leaving the member out.
+template <typename Member>
+void SetRole(const std::string& arn, Member& role) {
+  if constexpr (requires { role.has_value(); }) {
+    if (arn.empty()) return;
+  }
+  role = arn;
+}
+
 template <typename TableDescription>
 TableDescription DescribeTable(const analytics::ReferenceDataSource& from) {
   TableDescription to;
@@ -403,13 +412,7 @@ TableDescription DescribeTable(const analytics::ReferenceDataSource& from) {
   to.s_3_reference_data_source_description.bucket_arn = from.bucket_arn;
   to.s_3_reference_data_source_description.file_key =
       from.file_path.empty() ? from.file_key : from.file_path;
-  // Version 2 has no roles here, and says so by leaving the member out.
-  auto& role = to.s_3_reference_data_source_description.reference_role_arn;
-  if constexpr (requires { role.has_value(); }) {
-    if (!from.role_arn.empty()) role = from.role_arn;
-  } else {
-    role = from.role_arn;
-  }
+  SetRole(from.role_arn, to.s_3_reference_data_source_description.reference_role_arn);
   to.reference_schema = DescribeSchema<typename decltype(to.reference_schema)::value_type>(
       from.schema, from.record_encoding);
   return to;
@@ -420,11 +423,7 @@ OptionDescription DescribeLoggingOption(const analytics::LoggingOption& from) {
   OptionDescription to;
   to.cloud_watch_logging_option_id = from.id;
   to.log_stream_arn = from.log_stream_arn;
-  if constexpr (requires { to.role_arn.has_value(); }) {
-    if (!from.role_arn.empty()) to.role_arn = from.role_arn;
-  } else {
-    to.role_arn = from.role_arn;
-  }
+  SetRole(from.role_arn, to.role_arn);
   return to;
 }
 
